@@ -1,0 +1,28 @@
+# Compiler and linker settings shared by all rooms.
+add_library(funcd_options INTERFACE)
+target_compile_options(funcd_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type
+  -fno-omit-frame-pointer)
+target_compile_definitions(funcd_options INTERFACE
+  FUNCD_VERSION="${PROJECT_VERSION}"
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_STD_INVOKE_RESULT SPDLOG_FMT_EXTERNAL)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  target_link_options(funcd_options INTERFACE -fuse-ld=mold)
+endif()
+
+if(FUNCD_SANITIZE)
+  target_compile_options(funcd_options INTERFACE -fsanitize=${FUNCD_SANITIZE} -fno-sanitize-recover=undefined)
+  target_link_options(funcd_options INTERFACE -fsanitize=${FUNCD_SANITIZE})
+endif()
+if(FUNCD_FUZZ)
+  target_compile_options(funcd_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()

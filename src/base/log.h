@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace funcd::log {
+
+enum class Level : std::uint8_t { debug, info, warn, error };
+enum class Format : std::uint8_t { text, json };
+
+// One fact of an event. Numbers are formatted by the caller with fmt::to_string.
+struct Field {
+  std::string_view key;
+  std::string_view value;
+};
+
+// Where events go is stderr; called once, before threads start. Colours only on a terminal.
+void configure(Level level, Format format);
+[[nodiscard]] bool is_enabled(Level level);
+
+// One line: time, level, event, fields: `2026-01-02T03:04:05.678Z info published function=hello`.
+// Values with spaces are quoted; control characters are escaped, so that nothing a guest prints can
+// forge a line. Thread-safe; a line is written whole.
+void write(Level level, std::string_view event, std::initializer_list<Field> fields);
+
+inline void info(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::info, event, fields);
+}
+inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::warn, event, fields);
+}
+inline void error(std::string_view event, std::initializer_list<Field> fields = {}) {
+  write(Level::error, event, fields);
+}
+
+}  // namespace funcd::log

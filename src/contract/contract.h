@@ -1,0 +1,49 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "engine/guest.h"
+#include "http/message.h"
+#include "registry/catalog.h"
+#include "telemetry/reason.h"
+
+namespace funcd::contract {
+
+// One request as a contract sees it. Views; all outlive the call.
+struct Call {
+  const registry::Revision& revision;
+  const http::RequestHead& head;
+  std::span<const registry::PathParam> params;
+  std::string_view body;
+};
+
+// Why there is no proper response: the word for machines, the sentence for people.
+struct Failure {
+  Reason reason = Reason::none;
+  std::string detail;
+};
+
+// The guest's input for this call, under the contract that its revision has.
+[[nodiscard]] std::variant<engine::GuestInput, Failure> prepare(const Call& call);
+
+// The response that the guest's output means, or why it means none. `out` is what it wrote to
+// stdout.
+[[nodiscard]] std::variant<http::Response, Failure> shape(const Call& call,
+                                                          const engine::Ending& ending,
+                                                          std::string out);
+
+// How failures look: `precise` gives each reason its status, `bad_request` is the plain
+// 400 {"detail":"Bad Request"} for all.
+enum class ErrorStyle : std::uint8_t { precise, bad_request };
+
+// The style under which a revision's failures are shown: its own contract may ask for bad_request.
+[[nodiscard]] ErrorStyle style_for(const registry::Revision& revision, ErrorStyle server_style);
+
+// Body {"detail","reason","invocation"} and the header funcd-error; `retry-after` when overloaded.
+[[nodiscard]] http::Response error_response(const Failure& failure, ErrorStyle style,
+                                            std::string_view invocation_id);
+
+}  // namespace funcd::contract

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/program.h"
+
+struct fb_engine;
+
+namespace funcd::engine {
+
+struct EngineOptions {
+  // Instances alive at once, over all functions. 0: as many as the kernel's vm.max_map_count
+  // allows, at most 10,000.
+  std::uint32_t instances_max = 0;
+  // What one instance's memory may be limited to at the most.
+  std::uint64_t memory_bytes_ceiling = 4ULL << 30;
+  // Pages of a finished instance that stay mapped for the next one, zeroed or restored.
+  std::uint64_t keep_resident_bytes = 4ULL << 20;
+  std::uint32_t guest_stack_bytes = 512U << 10;
+  // Interruption by epochs: without it a tight loop cannot be stopped. Off only to measure it.
+  bool has_epochs = true;
+};
+
+// Wasmtime, set up for many short runs: pooled instances, copy-on-write memories, guests on
+// fibers. One for the process; thread-safe; outlives everything made from it.
+class Engine {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create(const EngineOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Names all that compiled code depends on: engine version, settings, CPU features.
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
+  [[nodiscard]] std::uint32_t instances_max() const { return instances_max_; }
+
+  // Validates and compiles an artifact. Takes milliseconds to seconds and all cores.
+  [[nodiscard]] Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm) const;
+
+  // Makes compiled code runnable: reads the file by mapping it. The file must be one that this
+  // process, or one that it trusts, has compiled: its native code is run as it is.
+  [[nodiscard]] Result<Program> load_file(const std::string& path, FileAccess files) const;
+  [[nodiscard]] Result<Program> load(std::span<const std::uint8_t> code, FileAccess files) const;
+
+  // One tick of the clock that interrupts guests. From any thread, each millisecond while guests
+  // run.
+  void tick() const;
+
+  // Text format to binary, for tests and tools.
+  [[nodiscard]] static Result<std::vector<std::uint8_t>> wasm_from_text(std::string_view wat);
+
+ private:
+  Engine() = default;
+  fb_engine* engine_ = nullptr;
+  std::string fingerprint_;
+  std::uint32_t instances_max_ = 0;
+};
+
+}  // namespace funcd::engine

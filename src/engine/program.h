@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct fb_program;
+
+namespace funcd::engine {
+
+// Who serves a guest's file calls.
+enum class FileAccess : std::uint8_t {
+  none,    // our own host functions: no file, no socket, the right errno for each call
+  mounts,  // Wasmtime's: the mounted folders
+};
+
+// An import or export of a program, as text: "wasi_snapshot_preview1", "fd_write", "func (i32)".
+struct Extern {
+  std::string module;  // of an import; empty for exports
+  std::string name;
+  std::string type;
+};
+
+// A compiled and linked artifact from which instances are made. Movable handle; immutable.
+class Program {
+ public:
+  explicit Program(fb_program* program);
+  Program(Program&& other) noexcept;
+  Program& operator=(Program&& other) noexcept;
+  ~Program();
+
+  [[nodiscard]] const std::vector<Extern>& imports() const { return imports_; }
+  [[nodiscard]] const std::vector<Extern>& exports() const { return exports_; }
+  [[nodiscard]] bool has_export(std::string_view name) const;
+  // Of its linear memory: what it has at the start; and at most, when it says so.
+  [[nodiscard]] std::uint64_t memory_bytes_min() const { return memory_bytes_min_; }
+  [[nodiscard]] std::optional<std::uint64_t> memory_bytes_max() const { return memory_bytes_max_; }
+
+ private:
+  friend class Task;
+  fb_program* program_ = nullptr;
+  std::vector<Extern> imports_;
+  std::vector<Extern> exports_;
+  std::uint64_t memory_bytes_min_ = 0;
+  std::optional<std::uint64_t> memory_bytes_max_;
+};
+
+}  // namespace funcd::engine

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace funcd::engine {
+
+// Where a guest's descriptors 0, 1 and 2 lead. One for each run, used by the task's thread.
+class Stdio {
+ public:
+  virtual ~Stdio() = default;
+
+  // Copies what is next on stdin into `into`: bytes read, 0 at the end, negative: -errno.
+  virtual std::int64_t read(std::span<std::uint8_t> into) = 0;
+  // Takes bytes for descriptor 1 or 2: how many were taken, or -errno; kFull stops the guest.
+  virtual std::int64_t write(int descriptor, std::span<const std::uint8_t> bytes) = 0;
+  // Whether a descriptor is a terminal.
+  [[nodiscard]] virtual bool is_terminal(int descriptor) const = 0;
+
+  static constexpr std::int64_t kFull = -1'000'000;  // more than the limit: ends the run
+};
+
+// Stdin from bytes, stdout and stderr into strings, each with its bound.
+class BufferedStdio final : public Stdio {
+ public:
+  BufferedStdio(std::string_view stdin_bytes, std::uint64_t stdout_bytes_max,
+                std::uint64_t stderr_bytes_max)
+      : stdin_(stdin_bytes), stdout_max_(stdout_bytes_max), stderr_max_(stderr_bytes_max) {}
+
+  std::int64_t read(std::span<std::uint8_t> into) override;
+  std::int64_t write(int descriptor, std::span<const std::uint8_t> bytes) override;
+  [[nodiscard]] bool is_terminal(int /*descriptor*/) const override { return false; }
+
+  std::string& out() { return out_; }
+  std::string& err() { return err_; }
+  // What stderr has lost because it was full, bytes.
+  [[nodiscard]] std::uint64_t err_dropped() const { return err_dropped_; }
+
+ private:
+  std::string_view stdin_;
+  std::string out_;
+  std::string err_;
+  std::uint64_t stdout_max_;
+  std::uint64_t stderr_max_;
+  std::uint64_t err_dropped_ = 0;
+};
+
+// The process's own stdin, stdout and stderr; reads and writes block.
+class InheritedStdio final : public Stdio {
+ public:
+  std::int64_t read(std::span<std::uint8_t> into) override;
+  std::int64_t write(int descriptor, std::span<const std::uint8_t> bytes) override;
+  [[nodiscard]] bool is_terminal(int descriptor) const override;
+};
+
+}  // namespace funcd::engine

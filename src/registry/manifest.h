@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace funcd::registry {
+
+// How a request becomes guest input and guest output a response.
+enum class ContractKind : std::uint8_t { automatic, data, cgi, wws, wasi_http, reactor };
+[[nodiscard]] std::string_view name_of(ContractKind kind);  // "auto", "wasi-http"
+
+// Bounds of one function; each has a default that is on.
+struct Limits {
+  std::chrono::milliseconds timeout{10'000};
+  std::uint64_t memory_bytes = 128ULL << 20;
+  std::uint64_t request_body_bytes = 8ULL << 20;
+  std::uint64_t response_body_bytes = 32ULL << 20;
+  std::uint32_t concurrency = 64;
+};
+
+struct MountSpec {
+  std::string host;   // as written: relative to the functions folder
+  std::string guest;  // absolute in the guest
+  bool is_writable = false;
+};
+
+// What `hello.toml` says of hello.wasm, with defaults where it is silent. A plain value.
+struct Manifest {
+  ContractKind contract = ContractKind::automatic;
+  std::optional<std::string> route;  // "/users/{id}"; else the function's name
+  std::vector<std::string> methods;  // upper case; empty: all
+  // [input]: key and JSON text of each default of DATA, in the order of the file.
+  std::vector<std::pair<std::string, std::string>> input;
+  std::optional<std::string> request_schema;   // path of a JSON Schema, beside the sidecar
+  std::optional<std::string> response_schema;
+  std::vector<std::pair<std::string, std::string>> env;
+  Limits limits;
+  std::vector<MountSpec> mounts;
+};
+
+// Reads a sidecar. `file` names it in errors: "hello.toml:3: unknown key 'limit' in [limits]; known
+// are timeout, memory, ...". Limits that are silent come from `defaults`; one above `ceilings` is
+// an error that names both.
+[[nodiscard]] Result<Manifest> parse_manifest(std::string_view toml, std::string_view file,
+                                              const Limits& defaults, const Limits& ceilings);
+
+// "10s", "250ms", "1m"; "128MiB", "64KiB", "1GiB", "512" (bytes). Shared with funcd.toml.
+[[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+[[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
+
+}  // namespace funcd::registry

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/program.h"
+#include "registry/json_schema.h"
+#include "registry/manifest.h"
+#include "telemetry/function_metrics.h"
+
+namespace funcd::registry {
+
+// A named unit of code: what stays when one revision follows another. Made once for each name and
+// kept as long as the server runs.
+struct Function {
+  Function(std::string name_in, std::size_t workers)
+      : name(std::move(name_in)), metrics(workers) {}
+
+  const std::string name;  // "api/users"
+  telemetry::FunctionMetrics metrics;
+  std::atomic<std::uint32_t> in_flight{0};  // invocations running now, for [limits] concurrency
+};
+
+// An artifact and its manifest, proved good and ready to run. Immutable; shared by the catalogs
+// that name it and the invocations that run it, gone when the last of them is.
+struct Revision {
+  std::shared_ptr<Function> function;
+  std::string digest;  // SHA-256 of the artifact, hex
+  Manifest manifest;
+  ContractKind contract = ContractKind::automatic;  // resolved as far as the artifact tells
+  std::string route;                                // "/users/{id}"
+  engine::Program program;
+  std::shared_ptr<const JsonSchema> request_schema;   // may be null
+  std::shared_ptr<const JsonSchema> response_schema;  // may be null
+  std::vector<engine::Mount> mounts;
+  std::chrono::system_clock::time_point published_at;
+};
+
+}  // namespace funcd::registry
