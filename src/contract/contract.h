@@ -26,8 +26,14 @@ struct Failure {
   std::string detail;
 };
 
+// What a guest is started with for a call.
+struct Prepared {
+  engine::GuestInput input;      // arguments and environment
+  std::string_view stdin_bytes;  // of the call
+};
+
 // The guest's input for this call, under the contract that its revision has.
-[[nodiscard]] std::variant<engine::GuestInput, Failure> prepare(const Call& call);
+[[nodiscard]] std::variant<Prepared, Failure> prepare(const Call& call);
 
 // The response that the guest's output means, or why it means none. `out` is what it wrote to
 // stdout.
