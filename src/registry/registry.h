@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "registry/catalog.h"
+#include "registry/manifest.h"
+#include "registry/status.h"
+#include "storage/code_cache.h"
+
+namespace funcd::registry {
+
+struct RegistryOptions {
+  std::string folder;           // the source
+  Limits limits;                // of functions whose sidecar is silent
+  Limits ceilings;              // what a sidecar may ask for at the most
+  std::size_t workers = 1;      // how many cells a function's metrics have
+  std::uint64_t artifact_bytes_max = 256ULL << 20;
+};
+
+// Turns what lies in the source into a catalog: watches, and for each change reads, hashes,
+// validates, compiles (or takes compiled code from the cache), links and instantiates once; then,
+// and only then, publishes. A file that does not get through leaves the old revision live. All work
+// is done by the one thread that calls run().
+class Registry {
+ public:
+  // Gets each new catalog, on the builder's thread.
+  using Publish = std::function<void(std::shared_ptr<const Catalog>)>;
+
+  Registry(const engine::Engine& engine, storage::CodeCache* cache, RegistryOptions options,
+           Publish publish);
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  // An error when the source cannot be opened at all; else runs until stopped.
+  [[nodiscard]] Result<> run(const std::stop_token& stop);
+  // One pass over the source, no watching: for `serve --check`, `check` and `list`.
+  [[nodiscard]] Result<> build_once();
+
+  // From any thread.
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
+  // From any thread: whether a function of that name or route is known but has no revision yet, as
+  // its first build is under way. `path` is a raw request path.
+  [[nodiscard]] bool is_building(std::string_view path) const;
+
+ private:
+  class Builder;
+  std::unique_ptr<Builder> builder_;
+};
+
+}  // namespace funcd::registry
