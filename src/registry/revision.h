@@ -17,8 +17,7 @@ namespace funcd::registry {
 // A named unit of code: what stays when one revision follows another. Made once for each name and
 // kept as long as the server runs.
 struct Function {
-  Function(std::string name_in, std::size_t workers)
-      : name(std::move(name_in)), metrics(workers) {}
+  Function(std::string name_in, std::size_t workers) : name(std::move(name_in)), metrics(workers) {}
 
   const std::string name;  // "api/users"
   telemetry::FunctionMetrics metrics;
@@ -31,9 +30,9 @@ struct Revision {
   std::shared_ptr<Function> function;
   std::string digest;  // SHA-256 of the artifact, hex
   Manifest manifest;
-  ContractKind contract = ContractKind::automatic;  // resolved as far as the artifact tells
-  std::string route;                                // "/users/{id}"
-  engine::Program program;
+  ContractKind contract = ContractKind::automatic;    // resolved as far as the artifact tells
+  std::string route;                                  // "/users/{id}"
+  std::shared_ptr<const engine::Program> program;     // shared by revisions of one artifact
   std::shared_ptr<const JsonSchema> request_schema;   // may be null
   std::shared_ptr<const JsonSchema> response_schema;  // may be null
   std::vector<engine::Mount> mounts;
