@@ -26,8 +26,12 @@ static inline bool json_is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+static inline bool json_is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static inline const char* json_skip_space(const char* at, const char* end) {
-  while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) ++at;
+  while (at < end && json_is_space(*at)) ++at;
   return at;
 }
 
