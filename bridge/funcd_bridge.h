@@ -1,0 +1,153 @@
+/* The C face of bridge/: Wasmtime cut down to what funcd asks of it. Only src/engine includes this.
+ *
+ * Handles are thread-safe unless said otherwise. Text is UTF-8. A function that can fail takes
+ * `error`, which is filled on failure only and then freed by the caller. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fb_engine fb_engine;
+typedef struct fb_program fb_program;
+typedef struct fb_task fb_task;
+
+/* Bytes that the bridge has allocated. */
+typedef struct fb_bytes {
+  uint8_t* data;
+  size_t size;
+  size_t capacity;
+} fb_bytes;
+void fb_bytes_free(fb_bytes bytes);
+
+/* A parameter or result of a host function; 16 bytes, as Wasmtime lays them out. */
+typedef union fb_value {
+  int32_t i32;
+  int64_t i64;
+  uint8_t v128[16];
+} fb_value;
+
+/* What a host function says. */
+enum {
+  FB_CONTINUE = 0, /* values[0] holds the result */
+  FB_STOP = 1,     /* the run ends here; the host knows why */
+  FB_WAIT = 2,     /* asked again at each poll until it says something else; `may_wait` only */
+};
+
+/* One import that the host serves. `memory` is the guest's exported memory as it is at the moment
+ * of the call: valid until the function returns. */
+typedef struct fb_host_function {
+  const char* name;
+  const char* parameters; /* 'i' for i32, 'I' for i64: "iIi" */
+  const char* results;    /* "i" or "" */
+  bool may_wait;
+  int32_t (*call)(void* guest, uint8_t* memory, size_t memory_size, fb_value* values);
+} fb_host_function;
+
+/* How the bridge reaches the host. Outlives the engine. */
+typedef struct fb_host {
+  const char* module; /* whose imports: "wasi_snapshot_preview1" */
+  const fb_host_function* functions;
+  size_t function_count;
+  /* An epoch has passed while the guest ran: true ends it, false yields to the poller. */
+  bool (*on_epoch)(void* guest);
+  /* Descriptors 0, 1 and 2 of guests with mounts; as engine::Stdio. */
+  int64_t (*read)(void* guest, uint8_t* into, size_t size);
+  int64_t (*write)(void* guest, int descriptor, const uint8_t* bytes, size_t size);
+} fb_host;
+
+typedef struct fb_engine_options {
+  uint32_t instances_max;
+  uint32_t table_elements_max;
+  uint64_t memory_bytes_ceiling;
+  uint64_t keep_resident_bytes;
+  uint32_t guest_stack_bytes;
+  bool has_epochs;
+} fb_engine_options;
+
+fb_engine* fb_engine_new(const fb_engine_options* options, const fb_host* host, fb_bytes* error);
+void fb_engine_delete(fb_engine* engine);
+/* Changes with whatever makes compiled code unusable: version, settings, CPU features. */
+uint64_t fb_engine_fingerprint(const fb_engine* engine);
+void fb_engine_tick(const fb_engine* engine);
+/* Whether pages of finished instances are found and reset by PAGEMAP_SCAN (Linux 6.7). */
+bool fb_has_pagemap_scan(void);
+
+bool fb_compile(const fb_engine* engine, const uint8_t* wasm, size_t size, fb_bytes* code,
+                fb_bytes* error);
+bool fb_text_to_wasm(const uint8_t* text, size_t size, fb_bytes* wasm, fb_bytes* error);
+
+/* From compiled code, which is trusted: its machine code runs as it is. With `path` the file is
+ * mapped, else `code` is copied. `has_files`: link file calls to Wasmtime's WASI. */
+fb_program* fb_program_load(const fb_engine* engine, const char* path, const uint8_t* code,
+                            size_t size, bool has_files, fb_bytes* error);
+void fb_program_delete(fb_program* program);
+
+/* Calls `visit` for each import (module not empty) and export; the texts are valid in the call. */
+typedef void (*fb_visit)(void* context, const char* module, size_t module_size, const char* name,
+                         size_t name_size, const char* type, size_t type_size);
+void fb_program_externs(const fb_program* program, void* context, fb_visit visit);
+/* Bytes of the exported memory at the start; `max` is UINT64_MAX where it has none. */
+void fb_program_memory(const fb_program* program, uint64_t* min, uint64_t* max);
+
+typedef struct fb_limits {
+  uint64_t memory_bytes_max;
+  uint64_t table_elements_max;
+} fb_limits;
+
+/* Written while the task is polled. */
+typedef struct fb_usage {
+  uint64_t memory_bytes; /* all linear memories; they only grow */
+  bool is_growth_denied; /* a limit has refused memory or table growth */
+} fb_usage;
+
+/* What a guest with mounts gets; all borrowed until fb_task_new returns. */
+typedef struct fb_files {
+  const char* const* args;
+  size_t arg_count;
+  const char* const* env; /* name, value, name, value, ... */
+  size_t env_count;       /* pairs */
+  const char* const* mounts; /* host, guest, host, guest, ... */
+  const bool* is_writable;
+  size_t mount_count;
+  bool is_inherited_stdio; /* the process's own 0, 1, 2; calls may block the thread */
+} fb_files;
+
+/* Called, perhaps within a poll and from any thread, when a waiting task can go on. */
+typedef struct fb_waker {
+  void (*wake)(void* context, uint64_t key);
+  void* context;
+  uint64_t key;
+} fb_waker;
+
+enum {
+  FB_RETURNED = 0,
+  FB_STOPPED = 1, /* a host function or on_epoch said so */
+  FB_EXITED = 2,  /* proc_exit of a guest with mounts; `code` */
+  FB_TRAPPED = 3,
+  FB_FAILED = 4, /* not instantiated, wrong entry point, no free instance */
+};
+typedef struct fb_ending {
+  int32_t kind;
+  int32_t code;
+  fb_bytes message; /* trapped and failed */
+  fb_bytes trace;   /* trapped: the guest's frames, one a line */
+} fb_ending;
+
+/* A run of `entry` (a function without parameters; empty: instantiate only) in a fresh instance.
+ * Nothing runs before the first poll. `guest` and `usage` outlive the task. Not thread-safe. */
+fb_task* fb_task_new(const fb_program* program, const char* entry, void* guest,
+                     const fb_limits* limits, fb_usage* usage, const fb_files* files,
+                     const fb_waker* waker, fb_bytes* error);
+/* True when the run has ended; `ending` is then filled, and the task is not polled again. */
+bool fb_task_poll(fb_task* task, fb_ending* ending);
+/* Ends a run that has not ended. The waker is not called any more once this returns. */
+void fb_task_delete(fb_task* task);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,136 @@
+//! The engine and its compiler.
+
+use crate::host::{self, Guest, Host};
+use crate::{Bytes, files, give, slice};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, Linker, PoolingAllocationConfig, Result,
+    WasmBacktraceDetails,
+};
+
+/// Frames of a trap that are shown.
+const TRACE_FRAMES_MAX: usize = 20;
+/// A fiber's stack beyond what the guest may use of it: room for host functions.
+const HOST_STACK_BYTES: usize = 1 << 20;
+/// Linear memories and tables of one module; toolchains make one of each.
+const MEMORIES_PER_MODULE_MAX: u32 = 2;
+const TABLES_PER_MODULE_MAX: u32 = 4;
+/// Slots that stay warm for functions called before, over all functions.
+const WARM_SLOTS_MAX: u32 = 64;
+
+#[repr(C)]
+pub struct Options {
+    instances_max: u32,
+    table_elements_max: u32,
+    memory_bytes_ceiling: u64,
+    keep_resident_bytes: u64,
+    guest_stack_bytes: u32,
+    has_epochs: bool,
+}
+
+/// `fb_engine`.
+pub struct BridgeEngine {
+    pub engine: Engine,
+    pub host: &'static Host,
+    /// Host functions in C++: no files.
+    pub plain: Linker<Guest>,
+    /// Wasmtime's own WASI, for guests with mounts.
+    pub with_files: Linker<Guest>,
+}
+
+fn config(options: &Options) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    let instances = options.instances_max;
+    let keep_resident = options.keep_resident_bytes as usize;
+    pool.total_core_instances(instances)
+        .total_memories(instances)
+        .total_tables(instances)
+        .total_stacks(instances)
+        .max_memories_per_module(MEMORIES_PER_MODULE_MAX)
+        .max_tables_per_module(TABLES_PER_MODULE_MAX)
+        .table_elements(options.table_elements_max as usize)
+        .max_memory_size(options.memory_bytes_ceiling as usize)
+        .max_unused_warm_slots(WARM_SLOTS_MAX)
+        .linear_memory_keep_resident(keep_resident)
+        .table_keep_resident(keep_resident)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .epoch_interruption(options.has_epochs)
+        .max_wasm_stack(options.guest_stack_bytes as usize)
+        .async_stack_size(options.guest_stack_bytes as usize + HOST_STACK_BYTES)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(TRACE_FRAMES_MAX))
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .native_unwind_info(false)
+        // Its heap is not bounded by a store's limits.
+        .wasm_gc(false);
+    config
+}
+
+fn new_engine(options: &Options, host: &'static Host) -> Result<BridgeEngine> {
+    let engine = Engine::new(&config(options))?;
+    let plain = host::link(&engine, host)?;
+    let with_files = files::link(&engine)?;
+    Ok(BridgeEngine { engine, host, plain, with_files })
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_engine_new(
+    options: &Options,
+    host: &'static Host,
+    error: &mut Bytes,
+) -> Option<Box<BridgeEngine>> {
+    give(new_engine(options, host), error).map(Box::new)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_engine_delete(_engine: Box<BridgeEngine>) {}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_engine_tick(engine: &BridgeEngine) {
+    engine.engine.increment_epoch();
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_has_pagemap_scan() -> bool {
+    PoolingAllocationConfig::is_pagemap_scan_available()
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_compile(
+    engine: &BridgeEngine,
+    wasm: *const u8,
+    size: usize,
+    code: &mut Bytes,
+    error: &mut Bytes,
+) -> bool {
+    let compiled = engine.engine.precompile_module(unsafe { slice(wasm, size) });
+    give(compiled, error).map(|bytes| *code = bytes.into()).is_some()
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_text_to_wasm(
+    text: *const u8,
+    size: usize,
+    wasm: &mut Bytes,
+    error: &mut Bytes,
+) -> bool {
+    let parsed = wat::parse_bytes(unsafe { slice(text, size) });
+    let bytes = parsed.map(|bytes| bytes.into_owned()).map_err(wasmtime::Error::msg);
+    give(bytes, error).map(|bytes| *wasm = bytes.into()).is_some()
+}

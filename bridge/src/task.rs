@@ -1,0 +1,251 @@
+//! One guest run as a future that C++ polls.
+
+use crate::files::{self, Files};
+use crate::host::{Guest, GuestPointer, Stopped};
+use crate::program::Program;
+use crate::{Bytes, give, one_line, text};
+use std::ffi::{c_char, c_void};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use wasmtime::{
+    Error, ResourceLimiter, Result, Store, Trap, UpdateDeadline, WasmBacktrace,
+};
+use wasmtime_wasi::I32Exit;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Limits {
+    memory_bytes_max: u64,
+    table_elements_max: u64,
+}
+
+#[repr(C)]
+pub struct Usage {
+    memory_bytes: u64,
+    is_growth_denied: bool,
+}
+
+/// Holds a store to its limits, and remembers when it had to.
+pub struct Limiter {
+    limits: Limits,
+    usage: *mut Usage,
+}
+
+// As GuestPointer: one thread at a time, and `usage` outlives the task.
+unsafe impl Send for Limiter {}
+unsafe impl Sync for Limiter {}
+
+impl Limiter {
+    fn usage(&mut self) -> &mut Usage {
+        unsafe { &mut *self.usage }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
+        if max.is_some_and(|max| wanted > max) {
+            return Ok(false);
+        }
+        let all = self.usage().memory_bytes + (wanted - now) as u64;
+        let is_allowed = all <= self.limits.memory_bytes_max;
+        if is_allowed {
+            self.usage().memory_bytes = all;
+        } else {
+            self.usage().is_growth_denied = true;
+        }
+        Ok(is_allowed)
+    }
+
+    fn table_growing(&mut self, _: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
+        if max.is_some_and(|max| wanted > max) {
+            return Ok(false);
+        }
+        let is_allowed = wanted as u64 <= self.limits.table_elements_max;
+        if !is_allowed {
+            self.usage().is_growth_denied = true;
+        }
+        Ok(is_allowed)
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostWaker {
+    wake: unsafe extern "C" fn(*mut c_void, u64),
+    context: *mut c_void,
+    key: u64,
+}
+
+// The callback may be called from any thread; it only posts.
+unsafe impl Send for HostWaker {}
+
+/// Wakes the host until the task is gone: threads of the file pool may hold it longer.
+struct TaskWaker(Mutex<Option<HostWaker>>);
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        let waker = self.0.lock().expect("no panic holds it");
+        if let Some(waker) = *waker {
+            unsafe { (waker.wake)(waker.context, waker.key) };
+        }
+    }
+}
+
+/// `fb_task`.
+pub struct Task {
+    run: Pin<Box<dyn Future<Output = Result<()>>>>,
+    waker: Waker,
+    host_waker: Option<Arc<TaskWaker>>,
+    needs_runtime: bool,
+}
+
+const RETURNED: i32 = 0;
+const STOPPED: i32 = 1;
+const EXITED: i32 = 2;
+const TRAPPED: i32 = 3;
+const FAILED: i32 = 4;
+
+#[repr(C)]
+pub struct Ending {
+    kind: i32,
+    code: i32,
+    message: Bytes,
+    trace: Bytes,
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_task_new(
+    program: &'static Program,
+    entry: *const c_char,
+    guest: *mut c_void,
+    limits: &Limits,
+    usage: *mut Usage,
+    files: Option<&Files>,
+    waker: Option<&HostWaker>,
+    error: &mut Bytes,
+) -> Option<Box<Task>> {
+    let pointer = GuestPointer(guest);
+    let wasi = match files {
+        Some(files) => {
+            let context = unsafe { files::context(files, program.host, pointer) };
+            Some(Box::new(give(context, error)?))
+        }
+        None => None,
+    };
+    let needs_runtime = wasi.is_some();
+    let guest = Guest::new(pointer, Limiter { limits: *limits, usage }, wasi);
+    let host_waker = waker.map(|waker| Arc::new(TaskWaker(Mutex::new(Some(*waker)))));
+    Some(Box::new(Task {
+        run: Box::pin(run(program, unsafe { text(entry) }, guest)),
+        waker: match &host_waker {
+            Some(waker) => waker.clone().into(),
+            None => Waker::noop().clone(),
+        },
+        host_waker,
+        needs_runtime,
+    }))
+}
+
+async fn run(program: &Program, entry: &'static str, guest: Guest) -> Result<()> {
+    let mut store = Store::new(&program.engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    let on_epoch = program.host.on_epoch;
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |context| {
+        if unsafe { on_epoch(context.data().pointer.0) } {
+            Err(crate::host::stopped())
+        } else {
+            Ok(UpdateDeadline::Yield(1))
+        }
+    });
+    let instance = program.pre.instantiate_async(&mut store).await?;
+    if entry.is_empty() {
+        return Ok(());
+    }
+    let entry = instance.get_typed_func::<(), ()>(&mut store, entry)?;
+    entry.call_async(&mut store, ()).await
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_task_poll(task: &mut Task, ending: &mut Ending) -> bool {
+    let _runtime = task.needs_runtime.then(|| files::runtime().enter());
+    let mut context = Context::from_waker(&task.waker);
+    match task.run.as_mut().poll(&mut context) {
+        Poll::Pending => false,
+        Poll::Ready(result) => {
+            *ending = describe(result);
+            true
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_task_delete(task: Box<Task>) {
+    if let Some(waker) = &task.host_waker {
+        *waker.0.lock().expect("no panic holds it") = None;
+    }
+    let _runtime = task.needs_runtime.then(|| files::runtime().enter());
+    drop(task);
+}
+
+fn describe(result: Result<()>) -> Ending {
+    let plain =
+        |kind, code| Ending { kind, code, message: Bytes::EMPTY, trace: Bytes::EMPTY };
+    let Err(error) = result else {
+        return plain(RETURNED, 0);
+    };
+    if error.is::<Stopped>() {
+        return plain(STOPPED, 0);
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return plain(EXITED, exit.0);
+    }
+    let trap = error.downcast_ref::<Trap>();
+    let frames = error.downcast_ref::<WasmBacktrace>();
+    // An error with frames came from a host function that the guest called wrongly.
+    let kind = if trap.is_some() || frames.is_some() { TRAPPED } else { FAILED };
+    let message = match trap {
+        Some(trap) => trap.to_string(),
+        None => one_line_without_frames(&error),
+    };
+    Ending {
+        kind,
+        code: 0,
+        message: message.into(),
+        trace: frames.map_or(String::new(), trace).into(),
+    }
+}
+
+fn one_line_without_frames(error: &Error) -> String {
+    match error.downcast_ref::<WasmBacktrace>() {
+        Some(_) => error.root_cause().to_string(),
+        None => one_line(error),
+    }
+}
+
+/// "main!fib at fib.c:12", one frame a line, innermost first.
+fn trace(backtrace: &WasmBacktrace) -> String {
+    let mut lines = String::new();
+    for frame in backtrace.frames() {
+        let index = || format!("<function {}>", frame.func_index());
+        let name = frame.func_name().map_or_else(index, demangled);
+        lines.push_str(&name);
+        if let Some(symbol) = frame.symbols().first()
+            && let (Some(file), Some(line)) = (symbol.file(), symbol.line())
+        {
+            lines.push_str(&format!(" at {file}:{line}"));
+        } else if let Some(offset) = frame.module_offset() {
+            lines.push_str(&format!(" at 0x{offset:x}"));
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
+fn demangled(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name))
+}
