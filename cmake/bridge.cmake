@@ -1,20 +1,28 @@
-# bridge/: Wasmtime behind a small C interface, built by cargo into one static library. Its target
-# folder lies outside the checkout, so that a second clone builds it in seconds.
+# bridge/: Wasmtime behind a small C interface, built by cargo into one static library. What cargo
+# builds on the way lies outside the checkout, so that a second clone compiles the bridge only; the
+# library itself lands in the build folder, so that two checkouts never take each other's.
+set(bridge_cache "$ENV{XDG_CACHE_HOME}")
+if(NOT bridge_cache)
+  set(bridge_cache "$ENV{HOME}/.cache")
+endif()
+set(FUNCD_BRIDGE_DIR "${bridge_cache}/funcd/bridge" CACHE PATH "where cargo keeps what it has built")
+
 find_program(CARGO cargo REQUIRED)
-set(FUNCD_BRIDGE_LIBRARY ${FUNCD_BRIDGE_DIR}/release/libfuncd_bridge.a)
+set(FUNCD_BRIDGE_LIBRARY ${CMAKE_BINARY_DIR}/bridge/release/libfuncd_bridge.a)
 file(GLOB bridge_sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/bridge/src/*.rs ${PROJECT_SOURCE_DIR}/bridge/Cargo.*)
 add_custom_command(
-  OUTPUT ${CMAKE_BINARY_DIR}/libfuncd_bridge.a
-  COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${FUNCD_BRIDGE_DIR}
-          ${CARGO} build --release --locked --quiet
-  COMMAND ${CMAKE_COMMAND} -E copy ${FUNCD_BRIDGE_LIBRARY} ${CMAKE_BINARY_DIR}/libfuncd_bridge.a
+  OUTPUT ${FUNCD_BRIDGE_LIBRARY}
+  COMMAND ${CMAKE_COMMAND} -E env
+          CARGO_BUILD_BUILD_DIR=${FUNCD_BRIDGE_DIR} CARGO_TARGET_DIR=${CMAKE_BINARY_DIR}/bridge
+          ${CARGO} build --release --locked
+  COMMAND ${CMAKE_COMMAND} -E touch_nocreate ${FUNCD_BRIDGE_LIBRARY}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/bridge
-  DEPENDS ${bridge_sources} ${PROJECT_SOURCE_DIR}/bridge/funcd_bridge.h
-  COMMENT "bridge (the first build takes some minutes)"
+  DEPENDS ${bridge_sources}
+  COMMENT "bridge (Wasmtime; the first build takes some minutes)"
   USES_TERMINAL VERBATIM)
-add_custom_target(bridge_build DEPENDS ${CMAKE_BINARY_DIR}/libfuncd_bridge.a)
+add_custom_target(bridge_build DEPENDS ${FUNCD_BRIDGE_LIBRARY})
 add_library(funcd_bridge INTERFACE)
 add_dependencies(funcd_bridge bridge_build)
 target_include_directories(funcd_bridge INTERFACE ${PROJECT_SOURCE_DIR}/bridge)
-target_link_libraries(funcd_bridge INTERFACE ${CMAKE_BINARY_DIR}/libfuncd_bridge.a pthread dl m)
+target_link_libraries(funcd_bridge INTERFACE ${FUNCD_BRIDGE_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)

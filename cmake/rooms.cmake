@@ -1,5 +1,6 @@
 # A room is a folder of src/ and one static library, funcd_<name>. Files named *_test.cc become its
-# test program, *_bench.cc its benchmarks, each *_fuzz.cc a fuzz target of its own.
+# test program, *_bench.cc its benchmarks, each *_fuzz.cc a fuzz target of its own. That each header
+# compiles by itself is what the target all_verify_interface_header_sets shows.
 #
 #   funcd_room(<name> LEVEL <n> [ROOMS <lower rooms>...] [LINK <libraries>...])
 function(funcd_room name)
@@ -17,6 +18,10 @@ function(funcd_room name)
     add_library(funcd_${name} STATIC ${sources})
     set(scope PUBLIC)
   endif()
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.h)
+  target_sources(funcd_${name} ${scope}
+    FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
+  set_target_properties(funcd_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   target_include_directories(funcd_${name} ${scope} ${PROJECT_SOURCE_DIR}/src)
   list(TRANSFORM ROOM_ROOMS PREPEND funcd_)
   target_link_libraries(funcd_${name} ${scope} ${ROOM_ROOMS} ${ROOM_LINK} funcd_options)

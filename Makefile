@@ -1,0 +1,70 @@
+# The front door: `make` alone says what there is. Each command first installs what it needs.
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+ADDRESS ?= 127.0.0.1:8000
+EXAMPLES := build/examples
+
+.PHONY: help
+help:
+	@echo "make serve      build all, serve the example functions on $(ADDRESS)"
+	@echo "make test       build all, run every test; the last line is the count"
+	@echo "make build      build/release/funcd"
+	@echo "make examples   the example functions, from source, into $(EXAMPLES)"
+	@echo "make check      format, layers, headers, lints, links"
+	@echo "make bench      funcd beside its peers and its floors, one table"
+	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60)"
+	@echo "make asan       unit tests and end-to-end tests under address and undefined-behaviour sanitizers"
+	@echo "make tsan       unit tests and end-to-end tests under the thread sanitizer"
+	@echo "make hooks      run the quick checks at each commit, from now on"
+	@echo "make clean      remove build/"
+
+.PHONY: build
+build:
+	@tools/setup build
+	@tools/build release funcd
+
+.PHONY: examples
+examples:
+	@tools/setup examples
+	@examples/build $(EXAMPLES)
+
+.PHONY: serve
+serve: build examples
+	@exec build/release/funcd serve $(EXAMPLES) --listen $(ADDRESS) \
+	  $(if $(wildcard examples/funcd.toml),--config examples/funcd.toml)
+
+.PHONY: test
+test:
+	@tools/setup build examples test
+	@tools/test all
+
+.PHONY: asan tsan
+asan tsan:
+	@tools/setup build examples test
+	@tools/test $@
+
+.PHONY: check
+check:
+	@tools/setup build check
+	@tools/check
+
+.PHONY: bench
+bench: build
+	@tools/setup examples bench
+	@examples/build $(EXAMPLES)
+	@bench/run
+
+.PHONY: fuzz
+fuzz:
+	@tools/setup build fuzz
+	@tools/fuzz
+
+.PHONY: hooks
+hooks:
+	git config core.hooksPath tools/hooks
+
+.PHONY: clean
+clean:
+	rm -rf build
