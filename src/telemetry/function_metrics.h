@@ -18,8 +18,8 @@ struct InvocationRecord {
   std::uint64_t id = 0;
   int status = 0;
   Reason reason = Reason::none;
-  Duration elapsed{};         // from the head of the request to the response
-  Duration guest_elapsed{};   // of which the guest had the CPU
+  Duration elapsed{};        // from the head of the request to the response
+  Duration guest_elapsed{};  // of which the guest had the CPU
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 };
@@ -33,6 +33,9 @@ inline constexpr std::array<double, 14> kDurationBounds = {
 class FunctionMetrics {
  public:
   explicit FunctionMetrics(std::size_t workers);
+  ~FunctionMetrics();
+  FunctionMetrics(const FunctionMetrics&) = delete;
+  FunctionMetrics& operator=(const FunctionMetrics&) = delete;
 
   // From worker `worker`'s thread only.
   void record(std::size_t worker, const InvocationRecord& record);
