@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace funcd {
+
+// Length in bytes of the well-formed UTF-8 sequence at the start of `text` (Unicode 15, table 3-7:
+// no overlong form, no surrogate, nothing above U+10FFFF); 0 when there is none.
+[[nodiscard]] std::size_t utf8_size(std::string_view text);
+
+// Whether all of it is well-formed.
+[[nodiscard]] bool is_utf8(std::string_view text);
+
+}  // namespace funcd
