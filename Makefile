@@ -28,7 +28,7 @@ build:
 .PHONY: examples
 examples:
 	@tools/setup examples
-	@examples/build $(EXAMPLES)
+	@tools/with examples/build $(EXAMPLES)
 
 .PHONY: serve
 serve: build examples
@@ -53,8 +53,8 @@ check:
 .PHONY: bench
 bench: build
 	@tools/setup examples bench
-	@examples/build $(EXAMPLES)
-	@bench/run
+	@tools/with examples/build $(EXAMPLES)
+	@tools/with bench/run
 
 .PHONY: fuzz
 fuzz:
