@@ -1,0 +1,149 @@
+// The engine alone: a fresh instance of one function again and again on one core, as a worker runs
+// it but with no HTTP, no contract and a warm cache. What a request costs beyond this is the
+// server's.
+//
+//   engine_floor FILE.wasm [--env KEY=VALUE]... [--seconds S] [--expect TEXT]
+//
+// Prints one line of JSON: {"runs": N, "cpu_us_per_run": X}. CPU is user + system time of the whole
+// process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or
+// prints something else than TEXT.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "engine/guest.h"
+#include "engine/program.h"
+#include "engine/stdio.h"
+#include "engine/task.h"
+
+namespace funcd {
+namespace {
+
+constexpr std::uint64_t kWasmBytesMax = 256ULL << 20;
+constexpr std::uint64_t kOutputBytesMax = 32ULL << 20;
+constexpr std::chrono::seconds kTimeout{10};
+constexpr int kWarmUpRuns = 200;
+
+struct Options {
+  std::string file;
+  std::vector<std::string> env;
+  double seconds = 3;
+  std::string expect;
+};
+
+Result<Options> parse(std::span<char*> arguments) {
+  Options options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view name = arguments[i];
+    if (!name.starts_with("--")) {
+      options.file = name;
+      continue;
+    }
+    if (++i == arguments.size()) return fail("{}: needs a value", name);
+    const std::string_view value = arguments[i];
+    if (name == "--env") {
+      options.env.emplace_back(value);
+    } else if (name == "--expect") {
+      options.expect = value;
+    } else if (name == "--seconds") {
+      const auto end = value.data() + value.size();
+      const auto read = std::from_chars(value.data(), end, options.seconds);
+      if (read.ec != std::errc{} || read.ptr != end) return fail("--seconds {}: no number", value);
+    } else {
+      return fail("{}: unknown option; known are --env, --seconds, --expect", name);
+    }
+  }
+  if (options.file.empty()) {
+    return fail("usage: engine_floor FILE.wasm [--env K=V]... [--seconds S] [--expect TEXT]");
+  }
+  return options;
+}
+
+Result<engine::Program> load(const engine::Engine& engine, const std::string& path) {
+  const auto wasm = TRY(read_file(path, kWasmBytesMax));
+  const auto code = TRY(engine.compile(wasm));
+  return engine.load(code, engine::FileAccess::none);
+}
+
+// One run, from nothing to its output.
+Result<> run_once(const engine::Program& program, const Options& options) {
+  engine::GuestInput input;
+  input.args.add("function");
+  for (const std::string& entry : options.env) input.env.add(entry);
+  engine::BufferedStdio stdio("", kOutputBytesMax, kOutputBytesMax);
+  engine::TaskLimits limits;
+  limits.deadline = Clock::now() + kTimeout;
+  engine::Task task(program, std::move(input), stdio, limits, {}, {});
+  for (;;) {
+    const engine::Task::State state = task.poll();
+    if (state == engine::Task::State::done) break;
+    if (state == engine::Task::State::waiting) return fail("the guest waits for a file");
+    if (state == engine::Task::State::sleeping) std::this_thread::sleep_until(task.wake_at());
+  }
+  const engine::Ending& ending = task.ending();
+  const bool has_exited_well = ending.kind == engine::EndKind::exited && ending.exit_code == 0;
+  if (ending.kind != engine::EndKind::returned && !has_exited_well) {
+    return fail("the guest failed: {} (exit code {})", ending.message, ending.exit_code);
+  }
+  if (!options.expect.empty() && stdio.out() != options.expect) {
+    return fail("the guest printed '{}' instead of '{}'", stdio.out(), options.expect);
+  }
+  return {};
+}
+
+double cpu_us() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto us = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+  };
+  return us(usage.ru_utime) + us(usage.ru_stime);
+}
+
+Result<> measure(const Options& options) {
+  const auto engine = TRY(engine::Engine::create({}));
+  const auto program = TRY(load(*engine, options.file));
+  const std::jthread ticker([&engine](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      engine->tick();
+    }
+  });
+  for (int i = 0; i < kWarmUpRuns; ++i) TRY(run_once(program, options));
+
+  const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
+  const double cpu_before_us = cpu_us();
+  std::uint64_t runs = 0;
+  while (Clock::now() < end) {
+    TRY(run_once(program, options));
+    ++runs;
+  }
+  const double each_us = (cpu_us() - cpu_before_us) / static_cast<double>(runs);
+  fmt::print("{{\"runs\": {}, \"cpu_us_per_run\": {:.3f}}}\n", runs, each_us);
+  return {};
+}
+
+}  // namespace
+}  // namespace funcd
+
+int main(int argc, char** argv) {
+  const std::span<char*> arguments(argv + 1, static_cast<std::size_t>(argc - 1));
+  const auto options = funcd::parse(arguments);
+  const auto done =
+      options ? funcd::measure(*options) : funcd::Result<>(funcd::fail(options.error()));
+  if (done) return 0;
+  fmt::print(stderr, "engine_floor: {}\n", done.error().message);
+  return options ? 1 : 2;
+}
