@@ -31,12 +31,20 @@ template <class... Args>
   return tl::unexpected<Error>(std::move(error));
 }
 
+// The value of a result that has one; nothing for Result<>.
+template <class T>
+T take_value(Result<T>&& result) {
+  return std::move(*result);
+}
+inline void take_value(Result<>&& /*result*/) {}
+
 }  // namespace funcd
 
 // auto bytes = TRY(read_file(path)); returns the error to the caller. TRY(check()); for Result<>.
-#define TRY(expression)                                                                \
-  __extension__({                                                                      \
-    auto&& try_result = (expression);                                                  \
-    if (!try_result) [[unlikely]] return ::funcd::fail(std::move(try_result).error()); \
-    std::move(try_result).value();                                                     \
+#define TRY(expression)                                    \
+  __extension__({                                          \
+    auto&& try_result = (expression);                      \
+    if (!try_result) [[unlikely]]                          \
+      return ::funcd::fail(std::move(try_result).error()); \
+    ::funcd::take_value(std::move(try_result));            \
   })
