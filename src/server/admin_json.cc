@@ -1,0 +1,174 @@
+#include "server/admin_json.h"
+
+#include <unistd.h>
+
+#include "server/process_stats.h"
+#include "server/units.h"
+
+namespace funcd::server {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json limits_json(const registry::Limits& limits) {
+  return {{"timeout_ms", limits.timeout.count()},
+          {"memory_bytes", limits.memory_bytes},
+          {"request_body_bytes", limits.request_body_bytes},
+          {"response_body_bytes", limits.response_body_bytes},
+          {"concurrency", limits.concurrency}};
+}
+
+Json invocations_json(const telemetry::FunctionMetrics::Totals& totals) {
+  Json by_status = Json::object();
+  for (std::size_t i = 1; i < totals.by_status_class.size(); ++i) {
+    by_status[fmt::format("{}xx", i)] = totals.by_status_class[i];
+  }
+  Json by_reason = Json::object();
+  for (std::size_t i = 1; i < totals.by_reason.size(); ++i) {
+    if (totals.by_reason[i] == 0) continue;
+    by_reason[std::string(name_of(static_cast<Reason>(i)))] = totals.by_reason[i];
+  }
+  return {{"count", totals.count()},
+          {"by_status", by_status},
+          {"by_reason", by_reason},
+          {"elapsed_seconds", totals.elapsed_seconds},
+          {"guest_seconds", totals.guest_seconds},
+          {"bytes_in", totals.bytes_in},
+          {"bytes_out", totals.bytes_out}};
+}
+
+Json problem_entry(const registry::Problem& problem) {
+  return {{"path", problem.path}, {"message", problem.message}};
+}
+
+Json function_entry(const registry::FunctionStatus& status, const registry::Revision* revision,
+                    std::string_view base_url) {
+  Json json = {{"name", status.name},
+               {"state", std::string(name_of(status.state))},
+               {"contract", text_or_null(status.contract)},
+               {"route", text_or_null(status.route)},
+               {"url", nullptr},
+               {"methods", nullptr},
+               {"limits", nullptr},
+               {"digest", text_or_null(status.digest)},
+               {"artifact_bytes", status.artifact_bytes},
+               {"published_at", nullptr},
+               {"build_ms", nullptr},
+               {"from_cache", status.is_from_cache},
+               {"error", text_or_null(status.error)},
+               {"failed_at", nullptr},
+               {"in_flight", 0}};
+  if (!status.error.empty()) json["failed_at"] = format_time(status.failed_at);
+  if (!status.digest.empty()) {
+    json["published_at"] = format_time(status.published_at);
+    json["build_ms"] = static_cast<double>(status.build_elapsed.count()) / 1000;
+  }
+  if (revision == nullptr) return json;
+  if (!base_url.empty()) json["url"] = fmt::format("{}{}", base_url, revision->route);
+  json["methods"] = revision->manifest.methods;
+  json["limits"] = limits_json(revision->manifest.limits);
+  json["in_flight"] = revision->function->in_flight.load(std::memory_order_relaxed);
+  return json;
+}
+
+// What only the details of one function show. Values of the environment may be secrets: names only.
+void add_details(Json& json, const registry::Revision& revision) {
+  json["env"] = Json::array();
+  for (const auto& [name, value] : revision.manifest.env) json["env"].push_back(name);
+  json["mounts"] = Json::array();
+  for (const auto& mount : revision.mounts) {
+    json["mounts"].push_back(
+        {{"host", mount.host}, {"guest", mount.guest}, {"writable", mount.is_writable}});
+  }
+  json["invocations"] = invocations_json(revision.function->metrics.totals());
+}
+
+const registry::Revision* revision_of(const registry::Catalog* catalog, std::string_view name) {
+  if (catalog == nullptr) return nullptr;
+  for (const auto& revision : catalog->revisions()) {
+    if (revision->function->name == name) return revision.get();
+  }
+  return nullptr;
+}
+
+Json counts_by_state(const registry::Status& status) {
+  using registry::FunctionState;
+  Json counts = Json::object();
+  for (const auto state : {FunctionState::live, FunctionState::stale, FunctionState::failed,
+                           FunctionState::building}) {
+    counts[std::string(name_of(state))] =
+        std::ranges::count(status.functions, state, &registry::FunctionStatus::state);
+  }
+  return counts;
+}
+
+Json problems_json(const registry::Status& status) {
+  Json problems = Json::array();
+  for (const auto& problem : status.problems) problems.push_back(problem_entry(problem));
+  return problems;
+}
+
+}  // namespace
+
+Json functions_json(const registry::Status& status, const registry::Catalog* catalog,
+                    std::string_view base_url) {
+  Json functions = Json::array();
+  for (const auto& function : status.functions) {
+    functions.push_back(function_entry(function, revision_of(catalog, function.name), base_url));
+  }
+  return {{"functions", functions}, {"problems", problems_json(status)}};
+}
+
+Json functions_json(const AdminContext& context) {
+  // The catalog first: what is live in it is live in a status that is read later.
+  const auto catalog = context.catalog();
+  return functions_json(context.status(), catalog.get(), context.facts.listen_url);
+}
+
+Json function_json(const AdminContext& context, std::string_view name) {
+  const auto catalog = context.catalog();
+  const auto status = context.status();
+  const auto found = std::ranges::find(status.functions, name, &registry::FunctionStatus::name);
+  if (found == status.functions.end()) return nullptr;
+  const auto* revision = revision_of(catalog.get(), name);
+  auto json = function_entry(*found, revision, context.facts.listen_url);
+  if (revision != nullptr) add_details(json, *revision);
+  return json;
+}
+
+Json status_json(const AdminContext& context) {
+  const auto& facts = context.facts;
+  const auto status = context.status();
+  const auto stats = context.stats();
+  const auto uptime = std::chrono::system_clock::now() - facts.started_at;
+  return {{"version", facts.version},
+          {"started_at", format_time(facts.started_at)},
+          {"uptime_seconds", std::chrono::duration_cast<std::chrono::seconds>(uptime).count()},
+          {"pid", ::getpid()},
+          {"listen", facts.listen_url},
+          {"admin", facts.admin_url},
+          {"config_file", text_or_null(facts.config_file)},
+          {"workers", facts.workers},
+          {"source", status.source},
+          {"source_error", text_or_null(status.source_error)},
+          {"is_first_scan_done", status.is_first_scan_done},
+          {"is_draining", context.is_draining.load(std::memory_order_relaxed)},
+          {"functions", counts_by_state(status)},
+          {"problems", problems_json(status)},
+          {"engine",
+           {{"instances_max", facts.instances_max}, {"fingerprint", facts.engine_fingerprint}}},
+          {"requests_in_flight", stats.requests_in_flight},
+          {"requests_waiting", stats.requests_waiting},
+          {"connections_open", stats.connections_open},
+          {"rss_bytes", read_process_stats().resident_bytes}};
+}
+
+std::string json_text(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace funcd::server

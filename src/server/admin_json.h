@@ -1,0 +1,27 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "server/admin.h"
+
+namespace funcd::server {
+
+// Texts of the admin API, as /openapi.json describes them. `context.status()` and the like are read
+// once for each, so that a text is of one moment.
+[[nodiscard]] nlohmann::ordered_json functions_json(const AdminContext& context);
+// Null when there is no function of that name.
+[[nodiscard]] nlohmann::ordered_json function_json(const AdminContext& context,
+                                                   std::string_view name);
+[[nodiscard]] nlohmann::ordered_json status_json(const AdminContext& context);
+
+// The list of functions without a server: `catalog` may be null, an empty base_url leaves out URLs.
+[[nodiscard]] nlohmann::ordered_json functions_json(const registry::Status& status,
+                                                    const registry::Catalog* catalog,
+                                                    std::string_view base_url);
+
+// Indented, with a newline at the end. Bytes that are no UTF-8 (of file names) are replaced.
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& json);
+
+}  // namespace funcd::server

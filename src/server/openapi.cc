@@ -1,0 +1,309 @@
+#include "server/openapi.h"
+
+namespace funcd::server {
+namespace {
+
+constexpr std::string_view kDocument = R"json({
+  "openapi": "3.1.0",
+  "info": {
+    "title": "funcd admin API",
+    "version": ")json" FUNCD_VERSION R"json(",
+    "description": "Health, metrics and status of one funcd server. Read only."
+  },
+  "paths": {
+    "/": {
+      "get": {
+        "summary": "What there is",
+        "responses": { "200": { "$ref": "#/components/responses/Index" } }
+      }
+    },
+    "/healthz": {
+      "get": {
+        "summary": "Whether the process lives and its loop turns",
+        "responses": { "200": { "$ref": "#/components/responses/State" } }
+      }
+    },
+    "/readyz": {
+      "get": {
+        "summary": "Whether the server should get requests",
+        "description": "503 until all that lay in the source at start is decided; from SIGTERM on",
+        "responses": {
+          "200": { "$ref": "#/components/responses/State" },
+          "503": { "$ref": "#/components/responses/State" }
+        }
+      }
+    },
+    "/metrics": {
+      "get": {
+        "summary": "Counters in Prometheus' text format",
+        "responses": {
+          "200": {
+            "description": "text format 0.0.4",
+            "content": { "text/plain": { "schema": { "type": "string" } } }
+          }
+        }
+      }
+    },
+    "/v1/status": {
+      "get": {
+        "summary": "The server as a whole",
+        "responses": {
+          "200": {
+            "description": "the status",
+            "content": {
+              "application/json": { "schema": { "$ref": "#/components/schemas/Status" } }
+            }
+          }
+        }
+      }
+    },
+    "/v1/functions": {
+      "get": {
+        "summary": "All functions, and the files that are not served",
+        "responses": {
+          "200": {
+            "description": "the functions, sorted by name",
+            "content": {
+              "application/json": { "schema": { "$ref": "#/components/schemas/Functions" } }
+            }
+          }
+        }
+      }
+    },
+    "/v1/functions/{name}": {
+      "get": {
+        "summary": "One function",
+        "parameters": [
+          {
+            "name": "name",
+            "in": "path",
+            "required": true,
+            "description": "may hold slashes, as in api/users",
+            "schema": { "type": "string" },
+            "allowReserved": true
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "the function",
+            "content": {
+              "application/json": { "schema": { "$ref": "#/components/schemas/Function" } }
+            }
+          },
+          "404": { "$ref": "#/components/responses/Error" }
+        }
+      }
+    },
+    "/openapi.json": {
+      "get": {
+        "summary": "This document",
+        "responses": {
+          "200": {
+            "description": "OpenAPI 3.1",
+            "content": { "application/json": { "schema": { "type": "object" } } }
+          }
+        }
+      }
+    }
+  },
+  "components": {
+    "responses": {
+      "Index": {
+        "description": "paths of this API",
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Index" } } }
+      },
+      "State": {
+        "description": "the state in one word",
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/State" } } }
+      },
+      "Error": {
+        "description": "why there is no answer",
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } }
+      }
+    },
+    "schemas": {
+      "Index": {
+        "type": "object",
+        "required": ["endpoints"],
+        "properties": { "endpoints": { "type": "array", "items": { "type": "string" } } },
+        "additionalProperties": false
+      },
+      "State": {
+        "type": "object",
+        "required": ["status"],
+        "properties": {
+          "status": { "type": "string", "enum": ["ok", "ready", "starting", "draining"] }
+        },
+        "additionalProperties": false
+      },
+      "Error": {
+        "type": "object",
+        "required": ["detail", "reason"],
+        "properties": {
+          "detail": { "type": "string", "description": "for people" },
+          "reason": { "type": "string", "enum": ["not-found", "method-not-allowed"] }
+        },
+        "additionalProperties": false
+      },
+      "Status": {
+        "type": "object",
+        "required": ["version", "started_at", "uptime_seconds", "pid", "listen", "admin",
+          "config_file", "workers", "source", "source_error", "is_first_scan_done", "is_draining",
+          "functions", "problems", "engine", "requests_in_flight", "requests_waiting",
+          "connections_open", "rss_bytes"],
+        "properties": {
+          "version": { "type": "string" },
+          "started_at": { "type": "string", "format": "date-time" },
+          "uptime_seconds": { "type": "integer" },
+          "pid": { "type": "integer" },
+          "listen": { "type": "string", "format": "uri" },
+          "admin": { "type": "string", "format": "uri" },
+          "config_file": { "type": ["string", "null"] },
+          "workers": { "type": "integer" },
+          "source": { "type": "string" },
+          "source_error": { "type": ["string", "null"] },
+          "is_first_scan_done": { "type": "boolean" },
+          "is_draining": { "type": "boolean" },
+          "functions": {
+            "description": "how many are in each state",
+            "type": "object",
+            "required": ["live", "stale", "failed", "building"],
+            "properties": {
+              "live": { "type": "integer" },
+              "stale": { "type": "integer" },
+              "failed": { "type": "integer" },
+              "building": { "type": "integer" }
+            },
+            "additionalProperties": false
+          },
+          "problems": { "type": "array", "items": { "$ref": "#/components/schemas/Problem" } },
+          "engine": {
+            "type": "object",
+            "required": ["instances_max", "fingerprint"],
+            "properties": {
+              "instances_max": { "type": "integer" },
+              "fingerprint": { "type": "string" }
+            },
+            "additionalProperties": false
+          },
+          "requests_in_flight": { "type": "integer" },
+          "requests_waiting": { "type": "integer" },
+          "connections_open": { "type": "integer" },
+          "rss_bytes": { "type": "integer" }
+        },
+        "additionalProperties": false
+      },
+      "Problem": {
+        "description": "a file that is reported and not served",
+        "type": "object",
+        "required": ["path", "message"],
+        "properties": { "path": { "type": "string" }, "message": { "type": "string" } },
+        "additionalProperties": false
+      },
+      "Functions": {
+        "type": "object",
+        "required": ["functions", "problems"],
+        "properties": {
+          "functions": { "type": "array", "items": { "$ref": "#/components/schemas/Function" } },
+          "problems": { "type": "array", "items": { "$ref": "#/components/schemas/Problem" } }
+        },
+        "additionalProperties": false
+      },
+      "Function": {
+        "type": "object",
+        "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
+          "artifact_bytes", "published_at", "build_ms", "from_cache", "error", "failed_at",
+          "in_flight"],
+        "properties": {
+          "name": { "type": "string" },
+          "state": { "type": "string", "enum": ["building", "live", "stale", "failed"] },
+          "contract": { "type": ["string", "null"] },
+          "route": { "type": ["string", "null"], "description": "of the live revision" },
+          "url": { "type": ["string", "null"], "description": "of the live revision" },
+          "methods": {
+            "type": ["array", "null"],
+            "description": "empty: all",
+            "items": { "type": "string" }
+          },
+          "limits": { "oneOf": [{ "$ref": "#/components/schemas/Limits" }, { "type": "null" }] },
+          "digest": { "type": ["string", "null"], "description": "SHA-256 of the live artifact" },
+          "artifact_bytes": { "type": "integer" },
+          "published_at": { "type": ["string", "null"], "format": "date-time" },
+          "build_ms": { "type": ["number", "null"] },
+          "from_cache": { "type": "boolean", "description": "its compiled code was on disk" },
+          "error": { "type": ["string", "null"], "description": "why the newest is not live" },
+          "failed_at": { "type": ["string", "null"], "format": "date-time" },
+          "in_flight": { "type": "integer", "description": "invocations that run now" },
+          "env": {
+            "type": "array",
+            "description": "names only, in the details of a function that is live",
+            "items": { "type": "string" }
+          },
+          "mounts": {
+            "type": "array",
+            "description": "in the details of a function that is live",
+            "items": { "$ref": "#/components/schemas/Mount" }
+          },
+          "invocations": { "$ref": "#/components/schemas/Invocations" }
+        },
+        "additionalProperties": false
+      },
+      "Limits": {
+        "type": "object",
+        "required": ["timeout_ms", "memory_bytes", "request_body_bytes", "response_body_bytes",
+          "concurrency"],
+        "properties": {
+          "timeout_ms": { "type": "integer" },
+          "memory_bytes": { "type": "integer" },
+          "request_body_bytes": { "type": "integer" },
+          "response_body_bytes": { "type": "integer" },
+          "concurrency": { "type": "integer" }
+        },
+        "additionalProperties": false
+      },
+      "Mount": {
+        "type": "object",
+        "required": ["host", "guest", "writable"],
+        "properties": {
+          "host": { "type": "string" },
+          "guest": { "type": "string" },
+          "writable": { "type": "boolean" }
+        },
+        "additionalProperties": false
+      },
+      "Invocations": {
+        "description": "since the server has started; in the details of a function that is live",
+        "type": "object",
+        "required": ["count", "by_status", "by_reason", "elapsed_seconds", "guest_seconds",
+          "bytes_in", "bytes_out"],
+        "properties": {
+          "count": { "type": "integer" },
+          "by_status": {
+            "type": "object",
+            "description": "1xx to 5xx",
+            "additionalProperties": { "type": "integer" }
+          },
+          "by_reason": {
+            "type": "object",
+            "description": "failures by their word, those that have happened",
+            "additionalProperties": { "type": "integer" }
+          },
+          "elapsed_seconds": { "type": "number" },
+          "guest_seconds": { "type": "number" },
+          "bytes_in": { "type": "integer" },
+          "bytes_out": { "type": "integer" }
+        },
+        "additionalProperties": false
+      }
+    }
+  }
+}
+)json";
+
+}  // namespace
+
+std::string_view openapi_json() {
+  return kDocument;
+}
+
+}  // namespace funcd::server

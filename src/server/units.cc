@@ -1,0 +1,60 @@
+#include "server/units.h"
+
+#include <fmt/chrono.h>
+
+#include <array>
+#include <charconv>
+
+namespace funcd::server {
+namespace {
+
+constexpr std::array<std::string_view, 4> kSizeUnits = {"", "KiB", "MiB", "GiB"};
+
+}  // namespace
+
+std::string format_duration(std::chrono::milliseconds duration) {
+  const auto count = duration.count();
+  if (count == 0 || count % 1000 != 0) return fmt::format("{}ms", count);
+  if (count % 60'000 != 0) return fmt::format("{}s", count / 1000);
+  return fmt::format("{}m", count / 60'000);
+}
+
+std::string format_size(std::uint64_t bytes) {
+  std::size_t unit = 0;
+  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < kSizeUnits.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return fmt::format("{}{}", bytes, kSizeUnits[unit]);
+}
+
+std::string approximate_size(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (size >= 1024 && unit + 1 < kSizeUnits.size()) {
+    size /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", size, kSizeUnits[unit]);
+}
+
+std::string format_time(std::chrono::system_clock::time_point time) {
+  const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(time);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+}
+
+Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min, std::uint64_t max) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return fail("expected a whole number, got '{}'", text);
+  }
+  if (value < min || value > max) {
+    return fail("expected a number from {} to {}, got {}", min, max, value);
+  }
+  return value;
+}
+
+}  // namespace funcd::server

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace funcd::server {
+
+// "10s", "250ms", "5m": as registry::parse_duration reads it.
+[[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
+// "128MiB", "64KiB", "1500" (bytes): as registry::parse_size reads it, exact.
+[[nodiscard]] std::string format_size(std::uint64_t bytes);
+// "3.3 MiB", "812 B": for people, rounded.
+[[nodiscard]] std::string approximate_size(std::uint64_t bytes);
+// "2026-01-02T03:04:05Z" (RFC 3339, UTC).
+[[nodiscard]] std::string format_time(std::chrono::system_clock::time_point time);
+
+// A whole number in decimal, between min and max.
+[[nodiscard]] Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min,
+                                                std::uint64_t max);
+
+}  // namespace funcd::server
