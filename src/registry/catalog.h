@@ -8,21 +8,17 @@
 
 #include "base/result.h"
 #include "registry/revision.h"
+#include "registry/route_table.h"
 
 namespace funcd::registry {
-
-struct PathParam {
-  std::string_view name;  // of the catalog
-  std::string value;      // percent-decoded
-};
 
 // What a request's path and method meet.
 struct Match {
   enum class Kind : std::uint8_t { found, not_found, method_not_allowed, bad_path };
   Kind kind = Kind::not_found;
   const std::shared_ptr<const Revision>* revision = nullptr;  // of the catalog, when found
-  std::vector<PathParam> params;
-  std::string allow;  // "GET, POST", when the method is not allowed
+  std::vector<PathParam> params;                              // names are of the catalog
+  std::string allow;  // "GET, HEAD, POST", when the method is not allowed
 };
 
 // Routes to revisions at one moment. Immutable: a change makes a new catalog.
@@ -34,8 +30,9 @@ class Catalog {
       std::vector<std::shared_ptr<const Revision>> revisions);
 
   // `path` is raw: split at '/', then each segment percent-decoded once (RFC 3986 2.4). The longest
-  // static prefix wins; a parameter takes one segment that is not empty, `*` all that is left. A
-  // path that does not decode, or decodes to a NUL, is a bad_path. HEAD matches where GET does.
+  // static prefix wins; a parameter takes one segment that is not empty, `*` all that is left,
+  // perhaps nothing. An empty or a dot segment meets nothing. A path that does not decode, or
+  // decodes to a NUL, is a bad_path. HEAD matches where GET does.
   [[nodiscard]] Match match(std::string_view method, std::string_view path) const;
 
   [[nodiscard]] std::span<const std::shared_ptr<const Revision>> revisions() const {
@@ -43,9 +40,8 @@ class Catalog {
   }
 
  private:
-  struct Node;
   std::vector<std::shared_ptr<const Revision>> revisions_;
-  std::shared_ptr<const Node> root_;
+  RouteTable routes_;  // to places in revisions_
 };
 
 }  // namespace funcd::registry

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/guest.h"
 #include "engine/program.h"
 #include "registry/json_schema.h"
 #include "registry/manifest.h"
