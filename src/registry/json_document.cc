@@ -1,0 +1,295 @@
+#include "registry/json_document.h"
+
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/src.hpp>
+#include <limits>
+
+#include "base/check.h"
+
+namespace funcd::registry {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kNodesKept = 16'384;
+constexpr std::size_t kDecodedBytesKept = 256 * 1024;
+
+// Accepts what is JSON and keeps nothing.
+struct Acceptor {
+  static constexpr std::size_t max_object_size = kUnlimited;
+  static constexpr std::size_t max_array_size = kUnlimited;
+  static constexpr std::size_t max_key_size = kUnlimited;
+  static constexpr std::size_t max_string_size = kUnlimited;
+  using Code = json::error_code;
+  using Text = json::string_view;
+
+  bool on_document_begin(Code&) { return true; }
+  bool on_document_end(Code&) { return true; }
+  bool on_object_begin(Code&) { return true; }
+  bool on_object_end(std::size_t, Code&) { return true; }
+  bool on_array_begin(Code&) { return true; }
+  bool on_array_end(std::size_t, Code&) { return true; }
+  bool on_key_part(Text, std::size_t, Code&) { return true; }
+  bool on_key(Text, std::size_t, Code&) { return true; }
+  bool on_string_part(Text, std::size_t, Code&) { return true; }
+  bool on_string(Text, std::size_t, Code&) { return true; }
+  bool on_number_part(Text, Code&) { return true; }
+  bool on_int64(std::int64_t, Text, Code&) { return true; }
+  bool on_uint64(std::uint64_t, Text, Code&) { return true; }
+  bool on_double(double, Text, Code&) { return true; }
+  bool on_bool(bool, Code&) { return true; }
+  bool on_null(Code&) { return true; }
+  bool on_comment_part(Text, Code&) { return true; }
+  bool on_comment(Text, Code&) { return true; }
+};
+
+json::parse_options parser_options() {
+  json::parse_options options;
+  options.max_depth = kJsonDepthMax;
+  return options;
+}
+
+// The characters that JSON makes a string escape (RFC 8259 7).
+bool needs_escape(char character) {
+  return static_cast<unsigned char>(character) < 0x20 || character == '"' || character == '\\';
+}
+
+void append_escape(std::string& out, char character) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  switch (character) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
+  }
+  const auto code = static_cast<unsigned char>(character);
+  out += "\\u00";
+  out += kHex[code >> 4];
+  out += kHex[code & 0xF];
+}
+
+void append_quoted(std::string& out, const JsonNode& string) {
+  if (!string.is_plain) return append_json_string(out, string.text());
+  out += '"';
+  out += string.text();
+  out += '"';
+}
+
+}  // namespace
+
+// Makes nodes of what the parser sees.
+struct JsonBuilder {
+  static constexpr std::size_t max_object_size = kUnlimited;
+  static constexpr std::size_t max_array_size = kUnlimited;
+  static constexpr std::size_t max_key_size = kUnlimited;
+  static constexpr std::size_t max_string_size = kUnlimited;
+  using Code = json::error_code;
+  using Text = json::string_view;
+
+  JsonDocument* document = nullptr;
+  std::string_view source;
+  std::size_t pending = 0;  // bytes at the end of decoded_ that belong to an unfinished token
+
+  void start(JsonDocument& into, std::string_view text) {
+    document = &into;
+    source = text;
+    pending = 0;
+    into.nodes_.clear();
+    into.open_.clear();
+    into.decoded_.clear();
+  }
+  bool add(JsonNode node, Code& code) {
+    auto& nodes = document->nodes_;
+    if (nodes.size() == kJsonNodesMax) {
+      code = json::error::object_too_large;
+      return false;
+    }
+    nodes.push_back(node);
+    return true;
+  }
+  bool add_container(JsonKind kind, Code& code) {
+    document->open_.push_back(static_cast<std::uint32_t>(document->nodes_.size()));
+    return add({.kind = kind}, code);
+  }
+  bool close(std::size_t count) {
+    auto& nodes = document->nodes_;
+    JsonNode& node = nodes[document->open_.back()];
+    node.size = static_cast<std::uint32_t>(count);
+    node.span = static_cast<std::uint32_t>(nodes.size()) - document->open_.back();
+    document->open_.pop_back();
+    return true;
+  }
+  bool keep(Text part) {
+    std::string& decoded = document->decoded_;
+    // A decoded text is never longer than its source, so this is the only allocation.
+    if (decoded.capacity() < source.size()) {
+      CHECK(decoded.empty());
+      decoded.reserve(source.size());
+    }
+    CHECK(decoded.size() + part.size() <= decoded.capacity());
+    decoded.append(part.data(), part.size());
+    pending += part.size();
+    return true;
+  }
+  bool finish(JsonKind kind, Text last, Code& code) {
+    const std::less_equal<> is_before;
+    const bool is_in_source = is_before(source.data(), last.data()) &&
+                              is_before(last.data() + last.size(), source.data() + source.size());
+    if (pending == 0 && is_in_source) {
+      return add({.data = last.data(),
+                  .size = static_cast<std::uint32_t>(last.size()),
+                  .kind = kind,
+                  .is_plain = true},
+                 code);
+    }
+    keep(last);
+    const std::string& decoded = document->decoded_;
+    const std::size_t size = std::exchange(pending, 0);
+    return add({.data = decoded.data() + decoded.size() - size,
+                .size = static_cast<std::uint32_t>(size),
+                .kind = kind},
+               code);
+  }
+
+  bool on_document_begin(Code&) { return true; }
+  bool on_document_end(Code&) { return true; }
+  bool on_object_begin(Code& code) { return add_container(JsonKind::object, code); }
+  bool on_object_end(std::size_t count, Code&) { return close(count); }
+  bool on_array_begin(Code& code) { return add_container(JsonKind::array, code); }
+  bool on_array_end(std::size_t count, Code&) { return close(count); }
+  bool on_key_part(Text part, std::size_t, Code&) { return keep(part); }
+  bool on_key(Text last, std::size_t, Code& code) { return finish(JsonKind::string, last, code); }
+  bool on_string_part(Text part, std::size_t, Code&) { return keep(part); }
+  bool on_string(Text last, std::size_t, Code& code) {
+    return finish(JsonKind::string, last, code);
+  }
+  bool on_number_part(Text part, Code&) { return keep(part); }
+  bool on_int64(std::int64_t, Text last, Code& code) {
+    return finish(JsonKind::number, last, code);
+  }
+  bool on_uint64(std::uint64_t, Text last, Code& code) {
+    return finish(JsonKind::number, last, code);
+  }
+  bool on_double(double, Text last, Code& code) { return finish(JsonKind::number, last, code); }
+  bool on_bool(bool value, Code& code) {
+    return add({.kind = JsonKind::boolean, .boolean = value}, code);
+  }
+  bool on_null(Code& code) { return add({.kind = JsonKind::null}, code); }
+  bool on_comment_part(Text, Code&) { return true; }
+  bool on_comment(Text, Code&) { return true; }
+};
+
+Result<> JsonDocument::parse(std::string_view text) {
+  thread_local json::basic_parser<JsonBuilder> parser(parser_options());
+  if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return fail("too long for JSON");
+  parser.reset();
+  parser.handler().start(*this, text);
+  json::error_code code;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
+  if (nodes_.size() == kJsonNodesMax) {
+    return fail("JSON with more than {} values is not taken apart", kJsonNodesMax);
+  }
+  if (code) return fail("not JSON at byte {}: {}", used, code.message());
+  if (used != text.size()) return fail("not JSON at byte {}: text after the value", used);
+  return {};
+}
+
+void JsonDocument::shrink() {
+  if (nodes_.capacity() > kNodesKept) std::vector<JsonNode>().swap(nodes_);
+  if (decoded_.capacity() > kDecodedBytesKept) std::string().swap(decoded_);
+}
+
+const JsonNode* JsonNode::find(std::string_view key) const {
+  const JsonNode* found = nullptr;
+  if (kind != JsonKind::object) return found;
+  for (const JsonNode* member = begin(); member != end(); member = member[1].after()) {
+    if (member->text() == key) found = member + 1;
+  }
+  return found;
+}
+
+bool is_json(std::string_view text) {
+  thread_local json::basic_parser<Acceptor> parser(parser_options());
+  parser.reset();
+  json::error_code code;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
+  return !code && used == text.size();
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!needs_escape(text[i])) continue;
+    out.append(text, done, i - done);
+    append_escape(out, text[i]);
+    done = i + 1;
+  }
+  out.append(text, done);
+  out += '"';
+}
+
+void append_json(std::string& out, const JsonNode& node) {
+  switch (node.kind) {
+    case JsonKind::null:
+      out += "null";
+      return;
+    case JsonKind::boolean:
+      out += node.boolean ? "true" : "false";
+      return;
+    case JsonKind::number:
+      out += node.text();
+      return;
+    case JsonKind::string:
+      append_quoted(out, node);
+      return;
+    case JsonKind::array:
+      out += '[';
+      for (const JsonNode* element = node.begin(); element != node.end();
+           element = element->after()) {
+        if (element != node.begin()) out += ',';
+        append_json(out, *element);
+      }
+      out += ']';
+      return;
+    case JsonKind::object:
+      out += '{';
+      for (const JsonNode* key = node.begin(); key != node.end(); key = key[1].after()) {
+        if (key != node.begin()) out += ',';
+        append_quoted(out, *key);
+        out += ':';
+        append_json(out, key[1]);
+      }
+      out += '}';
+      return;
+  }
+}
+
+std::string_view trim_json_space(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\r";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+}  // namespace funcd::registry
