@@ -9,7 +9,8 @@
 namespace funcd {
 
 // One worker's event loop: an Asio context that one thread runs, and one wheel of timers driven by
-// a single Asio timer. Everything but post() and stop() is for the loop's own thread.
+// a single Asio timer. Everything but post() and stop() is for the loop's own thread: Asio's locks
+// around descriptors are off.
 class Loop {
  public:
   Loop();
@@ -25,12 +26,13 @@ class Loop {
   void stop();
 
  private:
-  void wake_at_next_timer();
+  using WakeTimer = boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>,
+                                                      boost::asio::io_context::executor_type>;
+  void wake_at(TimePoint at);
 
   boost::asio::io_context io_;
   TimerWheel timers_;
-  boost::asio::steady_timer wake_;
-  TimePoint wake_at_;
+  WakeTimer wake_;
 };
 
 }  // namespace funcd
