@@ -45,28 +45,25 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, now: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
+        let all = self.usage().memory_bytes + (wanted - now) as u64;
+        if all > self.limits.memory_bytes_max {
+            self.usage().is_growth_denied = true;
+            return Ok(false);
+        }
         if max.is_some_and(|max| wanted > max) {
             return Ok(false);
         }
-        let all = self.usage().memory_bytes + (wanted - now) as u64;
-        let is_allowed = all <= self.limits.memory_bytes_max;
-        if is_allowed {
-            self.usage().memory_bytes = all;
-        } else {
-            self.usage().is_growth_denied = true;
-        }
-        Ok(is_allowed)
+        self.usage().memory_bytes = all;
+        Ok(true)
     }
 
     fn table_growing(&mut self, _: usize, wanted: usize, max: Option<usize>) -> Result<bool> {
-        if max.is_some_and(|max| wanted > max) {
+        // `max` is the pool's where the module names none, so our own limit is looked at first.
+        if wanted as u64 > self.limits.table_elements_max {
+            self.usage().is_growth_denied = true;
             return Ok(false);
         }
-        let is_allowed = wanted as u64 <= self.limits.table_elements_max;
-        if !is_allowed {
-            self.usage().is_growth_denied = true;
-        }
-        Ok(is_allowed)
+        Ok(max.is_none_or(|max| wanted <= max))
     }
 }
 

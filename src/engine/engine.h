@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,9 +49,13 @@ class Engine {
   [[nodiscard]] Result<Program> load_file(const std::string& path, FileAccess files) const;
   [[nodiscard]] Result<Program> load(std::span<const std::uint8_t> code, FileAccess files) const;
 
-  // One tick of the clock that interrupts guests. From any thread, each millisecond while guests
-  // run.
-  void tick() const;
+  // Makes one instance under the limit without running its entry point: an error says why not. May
+  // run the module's start function, for some seconds at the most.
+  [[nodiscard]] Result<> probe(const Program& program, std::uint64_t memory_bytes_max) const;
+
+  // Interrupts guests each millisecond, until stopped: without it they neither yield nor end in
+  // time. One thread of the process runs it.
+  void run_ticker(const std::stop_token& stop) const;
 
   // Text format to binary, for tests and tools.
   [[nodiscard]] static Result<std::vector<std::uint8_t>> wasm_from_text(std::string_view wat);
@@ -60,6 +65,7 @@ class Engine {
   fb_engine* engine_ = nullptr;
   std::string fingerprint_;
   std::uint32_t instances_max_ = 0;
+  std::unique_ptr<EpochTicker> ticker_ = std::make_unique<EpochTicker>();
 };
 
 }  // namespace funcd::engine

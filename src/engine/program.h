@@ -4,7 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "engine/epoch_ticker.h"
 
 struct fb_program;
 
@@ -26,7 +29,7 @@ struct Extern {
 // A compiled and linked artifact from which instances are made. Movable handle; immutable.
 class Program {
  public:
-  explicit Program(fb_program* program);
+  Program(fb_program* program, FileAccess files, EpochTicker& ticker);
   Program(Program&& other) noexcept;
   Program& operator=(Program&& other) noexcept;
   ~Program();
@@ -41,6 +44,8 @@ class Program {
  private:
   friend class Task;
   fb_program* program_ = nullptr;
+  FileAccess files_ = FileAccess::none;
+  EpochTicker* ticker_ = nullptr;  // the engine's
   std::vector<Extern> imports_;
   std::vector<Extern> exports_;
   std::uint64_t memory_bytes_min_ = 0;

@@ -13,10 +13,12 @@ class Stdio {
  public:
   virtual ~Stdio() = default;
 
-  // Copies what is next on stdin into `into`: bytes read, 0 at the end, negative: -errno.
+  // Copies what is next on stdin into `into`: bytes read, 0 at the end, or -errno.
   virtual std::int64_t read(std::span<std::uint8_t> into) = 0;
   // Takes bytes for descriptor 1 or 2: how many were taken, or -errno; kFull stops the guest.
   virtual std::int64_t write(int descriptor, std::span<const std::uint8_t> bytes) = 0;
+  // Whether read() would not block.
+  [[nodiscard]] virtual bool is_readable() const = 0;
   // Whether a descriptor is a terminal.
   [[nodiscard]] virtual bool is_terminal(int descriptor) const = 0;
 
@@ -32,6 +34,7 @@ class BufferedStdio final : public Stdio {
 
   std::int64_t read(std::span<std::uint8_t> into) override;
   std::int64_t write(int descriptor, std::span<const std::uint8_t> bytes) override;
+  [[nodiscard]] bool is_readable() const override { return true; }
   [[nodiscard]] bool is_terminal(int /*descriptor*/) const override { return false; }
 
   std::string& out() { return out_; }
@@ -53,6 +56,7 @@ class InheritedStdio final : public Stdio {
  public:
   std::int64_t read(std::span<std::uint8_t> into) override;
   std::int64_t write(int descriptor, std::span<const std::uint8_t> bytes) override;
+  [[nodiscard]] bool is_readable() const override;
   [[nodiscard]] bool is_terminal(int descriptor) const override;
 };
 

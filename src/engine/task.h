@@ -1,18 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "base/clock.h"
-#include "base/result.h"
 #include "engine/guest.h"
 #include "engine/guest_state.h"
 #include "engine/program.h"
-
-struct fb_task;
+#include "engine/stdio.h"
+#include "funcd_bridge.h"
 
 namespace funcd::engine {
 
@@ -23,6 +19,17 @@ struct Waker {
   std::uint64_t key = 0;
 };
 
+// No entry point: the run is over once the instance is there.
+inline constexpr const char* kInstantiateOnly = "";
+
+struct TaskOptions {
+  const char* entry = "_start";
+  std::span<const Mount> mounts{};
+  // The process's own standard streams for a guest with mounts, whose calls may then block.
+  bool is_stdio_inherited = false;
+  Waker waker{};  // of guests with mounts; others wait for time only
+};
+
 // One guest run that is polled to its end: a fresh instance, which is gone with the task. Used by
 // one thread at a time. Dropping it ends the guest, wherever it is.
 class Task {
@@ -31,12 +38,12 @@ class Task {
     done,      // ending() says how
     runnable,  // used up its slice: poll again after others had their turn
     sleeping,  // until wake_at()
-    waiting,   // for the waker
+    waiting,   // for the waker, at most until wake_at()
   };
 
-  // `program`, `stdio` and what `input` borrows outlive the task.
+  // `program`, `stdio` and what `options` borrows outlive the task.
   Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLimits& limits,
-       std::span<const Mount> mounts, Waker waker);
+       const TaskOptions& options);
   ~Task();
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -45,18 +52,23 @@ class Task {
   // has passed. Not called again after done.
   [[nodiscard]] State poll();
 
-  [[nodiscard]] TimePoint wake_at() const { return state_.wake_at; }
+  [[nodiscard]] TimePoint wake_at() const { return wake_at_; }
   [[nodiscard]] const Ending& ending() const { return ending_; }
-  // Largest size of its linear memories, bytes; known when done.
-  [[nodiscard]] std::uint64_t memory_bytes_peak() const { return memory_bytes_peak_; }
+  // Size of its linear memories, bytes; they only grow.
+  [[nodiscard]] std::uint64_t memory_bytes() const { return usage_.memory_bytes; }
 
  private:
-  void conclude();
+  void start(const Program& program, const TaskLimits& limits, const TaskOptions& options);
+  void conclude(const fb_ending& ending);
 
   GuestState state_;
+  fb_usage usage_{0, false};
+  EpochTicker& ticker_;
   fb_task* task_ = nullptr;
+  bool has_waited_ = false;
+  TimePoint wake_at_;
+  std::uint64_t memory_bytes_max_;
   Ending ending_;
-  std::uint64_t memory_bytes_peak_ = 0;
 };
 
 }  // namespace funcd::engine

@@ -1,0 +1,165 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <thread>
+
+#include "engine/bridge_bytes.h"
+#include "engine/task.h"
+#include "engine/wasi_p1.h"
+
+namespace funcd::engine {
+namespace {
+
+constexpr std::uint32_t kInstancesMaxDefault = 10'000;
+constexpr std::uint32_t kInstancesMin = 16;
+constexpr std::uint32_t kTableElementsMax = 100'000;
+// Mappings that a live instance takes (memory, its image, table, stack and guards), rounded up, and
+// those that the rest of the process needs. Past vm.max_map_count the pool would wait for ever.
+constexpr std::uint32_t kMappingsPerInstance = 6;
+constexpr std::uint32_t kMappingsReserved = 5'000;
+constexpr std::uint32_t kMaxMapCountDefault = 65'530;
+// A module whose start function runs longer does not go live.
+constexpr std::chrono::seconds kProbeTimeout{5};
+
+bool on_epoch(void* context) {
+  auto* guest = static_cast<GuestState*>(context);
+  if (Clock::now() < guest->deadline) {
+    guest->has_yielded = true;
+    return false;
+  }
+  guest->stop = GuestState::Stop{EndKind::time_limit, 0, "ran longer than its limit"};
+  return true;
+}
+
+std::int64_t on_read(void* context, std::uint8_t* into, std::size_t size) {
+  return static_cast<GuestState*>(context)->stdio.read({into, size});
+}
+
+std::int64_t on_write(void* context, int descriptor, const std::uint8_t* bytes, std::size_t size) {
+  auto* guest = static_cast<GuestState*>(context);
+  const std::int64_t taken = guest->stdio.write(descriptor, {bytes, size});
+  if (taken == Stdio::kFull) {
+    guest->stop = GuestState::Stop{EndKind::output_limit, 0, "wrote more than its limit"};
+  }
+  return taken;
+}
+
+const fb_host& host() {
+  static const fb_host kHost = {
+      .module = "wasi_snapshot_preview1",
+      .functions = wasi_p1_functions().data(),
+      .function_count = wasi_p1_functions().size(),
+      .on_epoch = &on_epoch,
+      .read = &on_read,
+      .write = &on_write,
+  };
+  return kHost;
+}
+
+std::uint32_t max_map_count() {
+  std::ifstream file("/proc/sys/vm/max_map_count");
+  std::uint32_t count = 0;
+  return file >> count ? count : kMaxMapCountDefault;
+}
+
+std::uint32_t instances_that_fit() {
+  const std::uint32_t mappings = max_map_count();
+  if (mappings <= kMappingsReserved) return kInstancesMin;
+  return std::max((mappings - kMappingsReserved) / kMappingsPerInstance, kInstancesMin);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
+  const std::uint32_t fit = instances_that_fit();
+  if (options.instances_max > fit) {
+    return fail(
+        "{} instances at once do not fit into vm.max_map_count: at most {} do; raise it with "
+        "'sysctl vm.max_map_count={}' or ask for fewer",
+        options.instances_max, fit, options.instances_max * kMappingsPerInstance + kMappingsReserved);
+  }
+  std::unique_ptr<Engine> engine(new Engine);
+  engine->instances_max_ =
+      options.instances_max > 0 ? options.instances_max : std::min(fit, kInstancesMaxDefault);
+  const fb_engine_options bridge_options = {
+      .instances_max = engine->instances_max_,
+      .table_elements_max = kTableElementsMax,
+      .memory_bytes_ceiling = options.memory_bytes_ceiling,
+      .keep_resident_bytes = options.keep_resident_bytes,
+      .guest_stack_bytes = options.guest_stack_bytes,
+      .has_epochs = options.has_epochs,
+  };
+  BridgeBytes error;
+  engine->engine_ = fb_engine_new(&bridge_options, &host(), error.out());
+  if (engine->engine_ == nullptr) return fail("the WebAssembly engine: {}", error.text());
+  engine->fingerprint_ = fmt::format("{:016x}", fb_engine_fingerprint(engine->engine_));
+  return engine;
+}
+
+Engine::~Engine() {
+  if (engine_ != nullptr) fb_engine_delete(engine_);
+}
+
+Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> wasm) const {
+  BridgeBytes code;
+  BridgeBytes error;
+  if (!fb_compile(engine_, wasm.data(), wasm.size(), code.out(), error.out())) {
+    return fail("{}", error.text());
+  }
+  return std::vector<std::uint8_t>(code.bytes().begin(), code.bytes().end());
+}
+
+Result<Program> Engine::load_file(const std::string& path, FileAccess files) const {
+  BridgeBytes error;
+  fb_program* program = fb_program_load(engine_, path.c_str(), nullptr, 0,
+                                        files == FileAccess::mounts, error.out());
+  if (program == nullptr) return fail("{}", error.text());
+  return Program(program, files, *ticker_);
+}
+
+Result<Program> Engine::load(std::span<const std::uint8_t> code, FileAccess files) const {
+  BridgeBytes error;
+  fb_program* program = fb_program_load(engine_, nullptr, code.data(), code.size(),
+                                        files == FileAccess::mounts, error.out());
+  if (program == nullptr) return fail("{}", error.text());
+  return Program(program, files, *ticker_);
+}
+
+Result<> Engine::probe(const Program& program, std::uint64_t memory_bytes_max) const {
+  BufferedStdio stdio({}, 0, 0);
+  TaskLimits limits;
+  limits.memory_bytes_max = memory_bytes_max;
+  limits.deadline = Clock::now() + kProbeTimeout;
+  Task task(program, GuestInput{}, stdio, limits,
+            {.entry = kInstantiateOnly});
+  while (true) {
+    switch (task.poll()) {
+      case Task::State::done:
+        if (task.ending().kind == EndKind::returned) return {};
+        return fail("cannot be instantiated: {}", task.ending().message);
+      case Task::State::runnable:
+        break;
+      case Task::State::sleeping:
+      case Task::State::waiting:
+        return fail("cannot be instantiated: its start function waits");
+    }
+  }
+}
+
+void Engine::run_ticker(const std::stop_token& stop) const {
+  ticker_->run(stop, [this] { fb_engine_tick(engine_); });
+}
+
+Result<std::vector<std::uint8_t>> Engine::wasm_from_text(std::string_view wat) {
+  BridgeBytes wasm;
+  BridgeBytes error;
+  if (!fb_text_to_wasm(reinterpret_cast<const std::uint8_t*>(wat.data()), wat.size(), wasm.out(),
+                       error.out())) {
+    return fail("{}", error.text());
+  }
+  return std::vector<std::uint8_t>(wasm.bytes().begin(), wasm.bytes().end());
+}
+
+}  // namespace funcd::engine

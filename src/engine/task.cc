@@ -1,0 +1,135 @@
+#include "engine/task.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/bridge_bytes.h"
+
+namespace funcd::engine {
+namespace {
+
+// The pieces of a guest's input as the C strings that Wasmtime's WASI takes.
+struct FilesInput {
+  FilesInput(const GuestInput& input, const TaskOptions& options) {
+    for (const std::string_view arg : input.args.strings()) args.push_back(arg.data());
+    for (const std::string_view pair : input.env.strings()) {
+      const std::size_t split = pair.find('=');
+      texts.emplace_back(pair.substr(0, split));
+      texts.emplace_back(pair.substr(split + 1));
+    }
+    for (const std::string& text : texts) env.push_back(text.c_str());
+    for (const Mount& mount : options.mounts) {
+      mounts.push_back(mount.host.c_str());
+      mounts.push_back(mount.guest.c_str());
+      are_writable.push_back(mount.is_writable ? 1 : 0);
+    }
+  }
+
+  std::vector<const char*> args;
+  std::vector<std::string> texts;
+  std::vector<const char*> env;
+  std::vector<const char*> mounts;
+  std::vector<std::uint8_t> are_writable;
+};
+
+}  // namespace
+
+Task::Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLimits& limits,
+           const TaskOptions& options)
+    : state_(std::move(input), stdio, limits.deadline),
+      ticker_(*program.ticker_),
+      wake_at_(limits.deadline),
+      memory_bytes_max_(limits.memory_bytes_max) {
+  start(program, limits, options);
+}
+
+void Task::start(const Program& program, const TaskLimits& limits, const TaskOptions& options) {
+  const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
+  BridgeBytes error;
+  if (program.files_ == FileAccess::none) {
+    task_ = fb_task_new(program.program_, options.entry, &state_, &bridge_limits, &usage_, nullptr,
+                        nullptr, error.out());
+  } else {
+    const FilesInput input(state_.input, options);
+    static_assert(sizeof(bool) == sizeof(std::uint8_t));
+    const fb_files files = {
+        .args = input.args.data(),
+        .arg_count = input.args.size(),
+        .env = input.env.data(),
+        .env_count = input.env.size() / 2,
+        .mounts = input.mounts.data(),
+        .is_writable = reinterpret_cast<const bool*>(input.are_writable.data()),
+        .mount_count = input.are_writable.size(),
+        .is_inherited_stdio = options.is_stdio_inherited,
+    };
+    const fb_waker waker = {options.waker.wake, options.waker.context, options.waker.key};
+    task_ = fb_task_new(program.program_, options.entry, &state_, &bridge_limits, &usage_, &files,
+                        waker.wake != nullptr ? &waker : nullptr, error.out());
+  }
+  if (task_ == nullptr) ending_ = Ending{EndKind::failed, 0, error.text(), {}};
+}
+
+Task::~Task() {
+  if (task_ != nullptr) fb_task_delete(task_);
+}
+
+Task::State Task::poll() {
+  if (task_ == nullptr) return State::done;
+  if (has_waited_ && Clock::now() >= state_.deadline) {
+    ending_ = Ending{EndKind::time_limit, 0, "ran longer than its limit", {}};
+    fb_task_delete(std::exchange(task_, nullptr));
+    return State::done;
+  }
+  state_.has_yielded = false;
+  state_.is_sleeping = false;
+  fb_ending ending{};
+  bool is_done = false;
+  {
+    const EpochTicker::Running running(ticker_);
+    is_done = fb_task_poll(task_, &ending);
+  }
+  if (is_done) {
+    conclude(ending);
+    // Frees the instance now: its memory is somebody else's next.
+    fb_task_delete(std::exchange(task_, nullptr));
+    return State::done;
+  }
+  has_waited_ = true;
+  if (state_.has_yielded) return State::runnable;
+  wake_at_ = state_.is_sleeping ? std::min(state_.wake_at, state_.deadline) : state_.deadline;
+  return state_.is_sleeping ? State::sleeping : State::waiting;
+}
+
+void Task::conclude(const fb_ending& ending) {
+  const BridgeBytes message(ending.message);
+  const BridgeBytes trace(ending.trace);
+  switch (ending.kind) {
+    case FB_RETURNED:
+      ending_.kind = EndKind::returned;
+      return;
+    case FB_STOPPED:
+      CHECK(state_.stop.has_value());
+      ending_ = Ending{state_.stop->kind, state_.stop->exit_code, state_.stop->message, {}};
+      break;
+    case FB_EXITED:
+      ending_ = Ending{EndKind::exited, ending.code, {}, {}};
+      break;
+    case FB_TRAPPED:
+      ending_ = Ending{EndKind::trapped, 0, message.text(), trace.text()};
+      break;
+    default:
+      ending_ = Ending{EndKind::failed, 0, message.text(), {}};
+  }
+  const bool has_failed = ending_.kind == EndKind::trapped || ending_.kind == EndKind::failed ||
+                          (ending_.kind == EndKind::exited && ending_.exit_code != 0);
+  if (has_failed && usage_.is_growth_denied) {
+    ending_.kind = EndKind::memory_limit;
+    ending_.message = fmt::format("wanted more memory or table than its limit ({} MiB of memory)",
+                                  memory_bytes_max_ >> 20);
+  }
+}
+
+}  // namespace funcd::engine
