@@ -1,0 +1,156 @@
+"""Requests: one at a time to check an answer, many by wrk to measure."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from rig.server import BenchError, Server
+
+ANSWER_TIMEOUT_S = 60.0
+WARM_UP_S = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    path: str
+    method: str = "GET"
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run of wrk saw."""
+
+    requests: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    others: float = 0.0  # share of the server's core that went to other processes
+
+
+def fetch(port: int, request: Request, timeout_s: float = ANSWER_TIMEOUT_S) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        connection.request(request.method, request.path, request.body or None, request.headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def raw_answer(port: int, path: str) -> bytes:
+    """The bytes of one answer, head and body."""
+    with socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        answer = b""
+        while True:
+            head, end, body = answer.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: *(\d+)", head)
+            if end and length and len(body) >= int(length[1]):
+                return answer
+            piece = connection.recv(65536)
+            if not piece:
+                raise BenchError(f"{path}: the answer ended early: {answer!r}")
+            answer += piece
+
+
+def check(server: Server, request: Request, expected: bytes | None) -> None:
+    """One request: status 200 and the expected JSON or, where that is None, any body at all."""
+    status, body = fetch(server.port, request)
+    is_right = status == 200 and (bool(body) if expected is None else _same(body, expected))
+    if not is_right:
+        raise BenchError(f"{server.name}: {request.path} answered {status} {body[:200]!r}")
+
+
+def _same(body: bytes, expected: bytes) -> bool:
+    if body == expected:
+        return True
+    try:
+        return json.loads(body) == json.loads(expected)
+    except ValueError:
+        return False
+
+
+def first_answer_s(port: int, request: Request, since_s: float, expected: bytes | None,
+                   timeout_s: float = ANSWER_TIMEOUT_S) -> float:
+    """Asks until the answer is right; seconds from `since_s` (time.monotonic) to its end."""
+    deadline = since_s + timeout_s
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            status, body = fetch(port, request, max(0.1, deadline - time.monotonic()))
+            if status == 200 and (expected is None or _same(body, expected)):
+                return time.monotonic() - since_s
+            last = (status, body[:200])
+        except OSError as error:
+            last = error
+        time.sleep(0.001)
+    raise BenchError(f"{request.path}: no right answer in {timeout_s:.0f} s, but {last}")
+
+
+def sequential(server: Server, request: Request, expected: bytes, seconds: float) -> Load:
+    """One request after the other, for servers too slow for wrk's clock."""
+    times_ms = []
+    cpu_before_s = server.cpu_s()
+    begin_s = time.monotonic()
+    while time.monotonic() - begin_s < seconds or not times_ms:
+        sent_s = time.monotonic()
+        check(server, request, expected)
+        times_ms.append((time.monotonic() - sent_s) * 1000)
+    elapsed_s = time.monotonic() - begin_s
+    cpu_us = (server.cpu_s() - cpu_before_s) * 1e6 / len(times_ms)
+    times_ms.sort()
+    return Load(len(times_ms), len(times_ms) / elapsed_s, times_ms[len(times_ms) // 2],
+                times_ms[-1], cpu_us)
+
+
+def wrk(server: Server, request: Request, core: int | None, seconds: int,
+        connections: int = 16) -> Load:
+    """One run of wrk; an error or an answer that is no 2xx is a BenchError."""
+    pin = [] if core is None else ["taskset", "-c", str(core)]
+    command = pin + ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command += [f"--header={name}: {value}" for name, value in request.headers.items()]
+    if request.method != "GET":
+        command += ["-s", "/dev/stdin"]
+    command.append(server.url(request.path))
+    cpu_before_s, core_before_s = server.cpu_s(), server.core_busy_s()
+    done = subprocess.run(command, input=_script(request), capture_output=True, text=True,
+                          timeout=seconds + 30, check=False)
+    cpu_s, core_s = server.cpu_s() - cpu_before_s, server.core_busy_s() - core_before_s
+    server.check_alive()
+    return _parse(server.name, done.stdout + done.stderr, cpu_s,
+                  others=max(0.0, core_s - cpu_s) / seconds)
+
+
+def _script(request: Request) -> str:
+    if request.method == "GET":
+        return ""
+    body = json.dumps(request.body.decode())
+    return f"wrk.method = {json.dumps(request.method)}\nwrk.body = {body}"
+
+
+def _parse(name: str, output: str, cpu_s: float, others: float) -> Load:
+    for trouble in ("Socket errors", "Non-2xx"):
+        if trouble in output:
+            raise BenchError(f"{name}: wrk reports errors:\n{output}")
+    requests = re.search(r"(\d+) requests in", output)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    if not requests or not rate or int(requests[1]) == 0:
+        raise BenchError(f"{name}: wrk has counted no requests:\n{output}")
+    count = int(requests[1])
+    return Load(count, float(rate[1]), _latency_ms(output, "50%"), _latency_ms(output, "99%"),
+                cpu_s * 1e6 / count, others)
+
+
+def _latency_ms(output: str, percentile: str) -> float:
+    found = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s|m)\b", output)
+    scale = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+    return float(found[1]) * scale[found[2]] if found else float("nan")

@@ -1,0 +1,152 @@
+"""What happens once: start to first answer, file drop to first answer; and memory after use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from rig import load
+from rig.load import Request
+from rig.rows import ANSWER
+from rig.server import BenchError, Server
+from rig.setup import Bench, say
+
+RSS_REQUESTS_S_MAX = 90
+SLEEPERS = 128  # connections; each waits 100 ms, so 16 would take a minute
+
+
+@dataclass(frozen=True)
+class Moment:
+    key: str
+    title: str
+    value: float
+    unit: str
+    detail: str = ""
+
+
+# Every example, as examples/README.md calls it.
+EXAMPLES = (
+    Request("/gojson"),
+    Request("/cjson"),
+    Request("/hello"),
+    Request("/users/7"),
+    Request("/greet?name=ada"),
+    Request("/api/sum", "POST", b"[1,2,3.5]", {"content-type": "application/json"}),
+    Request("/cgi/some/path?q=1"),
+    Request("/files"),
+    Request("/sleeper"),
+)
+
+
+def measure_all(bench: Bench, wanted: Callable[[str], bool], times: int,
+                requests: int) -> tuple[list[Moment], list[str]]:
+    """The moments that are wanted, and what went wrong with the others."""
+    measures = {
+        "start": lambda: _starts(bench, times),
+        "drop": lambda: _drops(bench, times),
+        "rss": lambda: _rss(bench, requests),
+    }
+    moments: list[Moment] = []
+    troubles: list[str] = []
+    for key in filter(wanted, measures):
+        try:
+            moments += measures[key]()
+        except (BenchError, subprocess.TimeoutExpired) as error:
+            troubles.append(f"{key}: {error}")
+    return moments, troubles
+
+
+def _starts(bench: Bench, times: int) -> list[Moment]:
+    """All examples in the folder; cold: an empty cache folder each time."""
+    say("start to first answer")
+    cold_ms = [_start_ms(bench, bench.folder / f"cold{turn}") for turn in range(min(times, 3))]
+    cache = bench.folder / "warm"
+    _fill_cache(bench, cache)
+    warm_ms = [_start_ms(bench, cache) for _ in range(times)]
+    return [_moment("start-warm", "start, warm cache, to the first answer of gojson", warm_ms),
+            _moment("start-cold", "start, empty cache, to the first answer of gojson", cold_ms)]
+
+
+def _fill_cache(bench: Bench, cache: Path) -> None:
+    """Until all examples have answered: a start that still compiles one of them is not warm."""
+    with bench.funcd("funcd", bench.examples, cache) as server:
+        for request in EXAMPLES:
+            load.first_answer_s(server.port, request, time.monotonic(), None)
+
+
+def _start_ms(bench: Bench, cache: Path) -> float:
+    began_s = time.monotonic()
+    with bench.funcd("funcd", bench.examples, cache) as server:
+        return load.first_answer_s(server.port, Request("/gojson"), began_s, ANSWER) * 1000
+
+
+def _drops(bench: Bench, times: int) -> list[Moment]:
+    """Into a running server's folder, by rename; no file has been compiled before."""
+    say("file drop to first answer")
+    source = bench.folder / "drops"
+    source.mkdir()
+    with bench.funcd("funcd", source, bench.folder / "drop-cache") as server:
+        small_ms = [_drop_ms(bench, server, source, "cgi", f"small{n}") for n in range(times)]
+        go_ms = [_drop_ms(bench, server, source, "gojson", f"go{n}")
+                 for n in range(min(times, 3))]
+    size = (bench.examples / "cgi.wasm").stat().st_size
+    small = f"file drop to first answer, C module of {size // 1000} kB"
+    return [_moment("drop-c", small, small_ms),
+            _moment("drop-go", "file drop to first answer, gojson (3.3 MB)", go_ms)]
+
+
+def _drop_ms(bench: Bench, server: Server, source: Path, example: str, name: str) -> float:
+    module = bench.folder / f"{name}.new"
+    sidecar = bench.folder / f"{name}.toml"
+    module.write_bytes(_with_nonce((bench.examples / f"{example}.wasm").read_bytes()))
+    sidecar.write_text('[input]\nname = "zztkm"\nage = 20\n' if example == "gojson" else "")
+    os.rename(sidecar, source / sidecar.name)
+    began_s = time.monotonic()
+    os.rename(module, source / f"{name}.wasm")
+    expected = ANSWER if example == "gojson" else None
+    return load.first_answer_s(server.port, Request(f"/{name}"), began_s, expected) * 1000
+
+
+def _with_nonce(wasm: bytes) -> bytes:
+    """The module with a custom section of random bytes: the same code, another hash."""
+    payload = b"\x05nonce" + os.urandom(16)
+    return wasm + b"\x00" + bytes([len(payload)]) + payload
+
+
+def _rss(bench: Bench, requests: int) -> list[Moment]:
+    """A server as a user starts it, workers and all, after `requests` to each example."""
+    say(f"memory after {requests} requests to each example")
+    source = bench.folder / "all"
+    shutil.copytree(bench.examples, source)
+    with bench.funcd("funcd", source, bench.folder / "cache") as server:
+        for request in EXAMPLES:
+            load.first_answer_s(server.port, request, time.monotonic(), None)
+        fresh = server.rss_bytes()
+        for request in EXAMPLES:
+            _send(server, request, requests)
+        used = server.rss_bytes()
+    mib = 1 << 20
+    title = f"RSS after {requests:,} requests to each of {len(EXAMPLES)} examples"
+    return [Moment("rss", title, used / mib, "MiB",
+                   f"{fresh / mib:.1f} MiB after one request to each")]
+
+
+def _send(server: Server, request: Request, requests: int) -> None:
+    connections = SLEEPERS if request.path == "/sleeper" else 16
+    end_s = time.monotonic() + RSS_REQUESTS_S_MAX
+    sent = 0
+    while sent < requests and time.monotonic() < end_s:
+        sent += load.wrk(server, request, None, 1, connections).requests
+    if sent < requests:
+        raise BenchError(f"{request.path}: only {sent} requests in {RSS_REQUESTS_S_MAX} s")
+
+
+def _moment(key: str, title: str, values_ms: list[float]) -> Moment:
+    detail = f"{min(values_ms):.1f} to {max(values_ms):.1f} in {len(values_ms)}"
+    return Moment(key, title, statistics.median(values_ms), "ms", detail)

@@ -1,0 +1,157 @@
+"""CPU per request: the rows of the table. All servers are up before the first measurement, and the
+rounds take turns, so that what else the machine does falls on all rows alike."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import statistics
+import subprocess
+from dataclasses import dataclass
+from typing import Callable
+
+from rig import load
+from rig.load import Load, Request
+from rig.server import BenchError, Server
+from rig.setup import Bench, say
+
+DATA = '{"name":"zztkm","age":20}'
+ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
+FUNCTIONS = ("cjson", "gojson")
+AS_WRITTEN_S_MAX = 8.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: medians over the rounds. `rate` and latencies are None without HTTP."""
+
+    key: str
+    title: str
+    cpu_us: float
+    spread: float  # (largest - smallest) / median of the rounds' CPU
+    requests_per_s: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    others: float  # largest share of the core that others had while this was measured
+
+
+TITLES = {
+    "floor": "bare epoll server, the bytes of funcd's answer",
+    "nginx": "nginx, one process, a fixed body",
+    "funcd/cjson": "**funcd, cjson** (C, `data` contract, limits on)",
+    "funcd/gojson": "**funcd, gojson** (the article's Go program, unmodified)",
+    "engine/cjson": "funcd's engine alone in a loop, cjson",
+    "engine/gojson": "funcd's engine alone in a loop, gojson",
+    "wazero/cjson": "net/http + wazero, compiled once, cjson",
+    "wazero/gojson": "net/http + wazero, compiled once, gojson",
+    "kept/cjson": "the article's server, engine and module kept, cjson",
+    "kept/gojson": "the article's server, engine and module kept, gojson",
+    "written/cjson": "the article's server as written, cjson",
+    "written/gojson": "the article's server as written, gojson",
+}
+
+Measure = Callable[[], Load]
+
+
+def measure_all(bench: Bench, wanted: Callable[[str], bool], seconds: int,
+                rounds: int) -> tuple[list[Row], list[str]]:
+    """The rows that are wanted, and what went wrong with the others."""
+    troubles: list[str] = []
+    with contextlib.ExitStack() as stack:
+        measures = _start(bench, stack, wanted, seconds, troubles)
+        results: dict[str, list[Load]] = {key: [] for key in measures}
+        for turn in range(rounds):
+            for key, measure in measures.items():
+                if turn > 0 and key.startswith("written/"):
+                    continue
+                say(f"round {turn + 1} of {rounds}: {key}")
+                try:
+                    results[key].append(measure())
+                except (BenchError, subprocess.TimeoutExpired) as error:
+                    troubles.append(str(error))
+    return [_row(key, loads) for key, loads in results.items() if loads], troubles
+
+
+def _row(key: str, loads: list[Load]) -> Row:
+    def median(values: list[float]) -> float | None:
+        value = statistics.median(values)
+        return None if value != value else value
+
+    cpu_us = statistics.median(each.cpu_us for each in loads)
+    spread = (max(each.cpu_us for each in loads) - min(each.cpu_us for each in loads)) / cpu_us
+    return Row(key, TITLES[key], cpu_us, spread, median([each.requests_per_s for each in loads]),
+               median([each.p50_ms for each in loads]), median([each.p99_ms for each in loads]),
+               max(each.others for each in loads))
+
+
+def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bool], seconds: int,
+           troubles: list[str]) -> dict[str, Measure]:
+    """Starts the servers of the rows that are wanted; how each row is measured, in table order."""
+    measures: dict[str, Measure] = {}
+
+    def add(key: str, server: Server, path: str, is_slow: bool = False) -> None:
+        request = Request(path)
+        load.check(server, request, ANSWER)
+        measures[key] = lambda: _measure(bench, server, request, seconds, is_slow)
+
+    def attempt(keys: list[str], start: Callable[[], Server], is_slow: bool = False) -> None:
+        keys = [key for key in keys if wanted(key)]
+        if not keys:
+            return
+        try:
+            server = stack.enter_context(start())
+            for key in keys:
+                path = "/" + (key.partition("/")[2] or "cjson")
+                load.first_answer_s(server.port, Request(path), server.started_s, ANSWER)
+                add(key, server, path, is_slow)
+        except BenchError as error:
+            troubles.append(str(error))
+
+    def both(name: str) -> list[str]:
+        return [f"{name}/{function}" for function in FUNCTIONS]
+
+    if wanted("floor"):
+        attempt(["floor"], lambda: _floor(bench))
+    if shutil.which("nginx"):
+        attempt(["nginx"], lambda: bench.nginx(ANSWER))
+    cache = bench.folder / "cache"
+    attempt(both("funcd"), lambda: bench.funcd("funcd", bench.examples, cache,
+                                               bench.server_core, workers=1))
+    for key in filter(wanted, both("engine")):
+        measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
+    attempt(both("wazero"), bench.wazero)
+    attempt(both("kept"), lambda: bench.seed_server("server_kept"))
+    attempt(both("written"), lambda: bench.seed_server("server_as_written"), is_slow=True)
+    return measures
+
+
+def _floor(bench: Bench) -> Server:
+    """Started with an answer that funcd has given, so that both send the same bytes."""
+    answer = bench.folder / "answer"
+    with bench.funcd("funcd", bench.examples, bench.folder / "cache") as funcd:
+        load.first_answer_s(funcd.port, Request("/cjson"), funcd.started_s, ANSWER)
+        answer.write_bytes(load.raw_answer(funcd.port, "/cjson"))
+    return bench.epoll_floor(answer)
+
+
+def _measure(bench: Bench, server: Server, request: Request, seconds: int, is_slow: bool) -> Load:
+    if is_slow:
+        return load.sequential(server, request, ANSWER, min(seconds, AS_WRITTEN_S_MAX))
+    load.wrk(server, request, bench.client_core, load.WARM_UP_S)
+    result = load.wrk(server, request, bench.client_core, seconds)
+    load.check(server, request, ANSWER)
+    return result
+
+
+def _engine(bench: Bench, function: str, seconds: int) -> Load:
+    command = ["taskset", "-c", str(bench.server_core), str(bench.build / "bench/engine_floor"),
+               str(bench.examples / f"{function}.wasm"), "--env", f"DATA={DATA}",
+               "--seconds", str(seconds), "--expect", ANSWER.decode()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60,
+                          check=False)
+    if done.returncode != 0:
+        raise BenchError(f"engine/{function}: {done.stderr.strip()}")
+    result = json.loads(done.stdout)
+    nothing = float("nan")
+    return Load(result["runs"], nothing, nothing, nothing, result["cpu_us_per_run"])

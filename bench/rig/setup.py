@@ -1,0 +1,127 @@
+"""What a run needs: built binaries, the examples, the peers, and where they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.server import BenchError, Server
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "bench"
+VENV = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "funcd" / "venv"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where everything is. `folder` is scratch, gone when the run ends."""
+
+    build: Path
+    examples: Path
+    folder: Path
+    server_core: int
+    client_core: int
+
+    def funcd(self, name: str, source: Path, cache: Path, core: int | None = None,
+              workers: int | None = None) -> Server:
+        command = [str(self.build / "funcd"), "serve", str(source), "--listen", "127.0.0.1:0",
+                   "--admin", "off", "--cache-dir", str(cache)]
+        if workers is not None:
+            command += ["--workers", str(workers)]
+        return Server(name, command, core)
+
+    def epoll_floor(self, answer: Path) -> Server:
+        command = [str(self.build / "bench" / "epoll_floor"), "--answer", str(answer)]
+        return Server("epoll floor", command, self.server_core)
+
+    def wazero(self) -> Server:
+        command = [str(self.folder / "wazero_server"), str(self.examples)]
+        return Server("wazero", command, self.server_core)
+
+    def seed_server(self, module: str) -> Server:
+        """The article's server: it serves ./functions."""
+        command = [str(VENV / "bin" / "python"), "-m", "uvicorn", f"{module}:app", "--app-dir",
+                   str(BENCH / "seed_server"), "--port", "0", "--no-access-log"]
+        return Server(module, command, self.server_core, folder=self.folder)
+
+    def nginx(self, body: bytes) -> Server:
+        port = _free_port()
+        config = self.folder / "nginx.conf"
+        config.write_text(_NGINX.format(folder=self.folder, port=port, body=body.decode()))
+        command = ["nginx", "-c", str(config), "-e", "/dev/null"]
+        return Server("nginx", command, self.server_core, port=port)
+
+
+_NGINX = """
+daemon off; master_process off; pid {folder}/nginx.pid; worker_processes 1; error_log /dev/null;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; keepalive_requests 1000000000; default_type application/json;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  server {{ listen 127.0.0.1:{port}; location / {{ return 200 '{body}'; }} }}
+}}
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_tool(command: list[str], folder: Path = ROOT) -> None:
+    """A build step; its output is shown only when it fails."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"{' '.join(command)}: failed\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Bench:
+    """Builds what is older than its sources and checks that the tools are there."""
+    for tool in ("wrk", "taskset", "go"):
+        if not shutil.which(tool):
+            raise BenchError(f"{tool}: not installed; run: tools/setup examples bench")
+    if is_building:
+        say("building funcd, the floors, the examples")
+        run_tool(["tools/build", "release", "funcd", "epoll_floor", "engine_floor"])
+        run_tool([str(ROOT / "examples" / "build"), str(examples)])
+    for binary in (build / "funcd", build / "bench/epoll_floor", build / "bench/engine_floor",
+                   examples / "gojson.wasm", examples / "cjson.wasm"):
+        if not binary.exists():
+            raise BenchError(f"{binary}: is not there; run: make bench")
+    run_tool(["go", "build", "-o", str(folder / "wazero_server"), "."], BENCH / "wazero")
+    _need_python_packages()
+    (folder / "functions").symlink_to(examples)
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise BenchError("one core only: server and client need one each")
+    return Bench(build, examples, folder, cores[0], cores[-1])
+
+
+def _need_python_packages() -> None:
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        say("making a Python environment for the article's server")
+        run_tool([sys.executable, "-m", "venv", str(VENV)])
+    wanted = [line.strip() for line in (BENCH / "requirements.txt").read_text().splitlines()
+              if line.strip() and not line.startswith("#")]
+    names = [line.partition("==")[0] for line in wanted]
+    check = f"from importlib.metadata import version as v; print(*[n+'=='+v(n) for n in {names}])"
+    there = subprocess.run([str(python), "-c", check], capture_output=True, text=True, check=False)
+    if there.stdout.split() != wanted:
+        run_tool([str(python), "-m", "pip", "install", "--quiet", *wanted])
+
+
+def scratch() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="funcd-bench-")
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
