@@ -85,11 +85,12 @@ Result<> run_once(const engine::Program& program, const Options& options) {
   engine::BufferedStdio stdio("", kOutputBytesMax, kOutputBytesMax);
   engine::TaskLimits limits;
   limits.deadline = Clock::now() + kTimeout;
-  engine::Task task(program, std::move(input), stdio, limits, {}, {});
+  engine::Task task(program, std::move(input), stdio, limits, {});
   for (;;) {
     const engine::Task::State state = task.poll();
     if (state == engine::Task::State::done) break;
-    if (state == engine::Task::State::waiting) return fail("the guest waits for a file");
+    if (state == engine::Task::State::waiting)
+      return fail("the guest waits for what this program does not serve");
     if (state == engine::Task::State::sleeping) std::this_thread::sleep_until(task.wake_at());
   }
   const engine::Ending& ending = task.ending();
@@ -115,12 +116,7 @@ double cpu_us() {
 Result<> measure(const Options& options) {
   const auto engine = TRY(engine::Engine::create({}));
   const auto program = TRY(load(*engine, options.file));
-  const std::jthread ticker([&engine](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      engine->tick();
-    }
-  });
+  const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
   for (int i = 0; i < kWarmUpRuns; ++i) TRY(run_once(program, options));
 
   const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
