@@ -34,7 +34,7 @@ namespace {
 constexpr std::uint64_t kWasmBytesMax = 256ULL << 20;
 constexpr std::uint64_t kOutputBytesMax = 32ULL << 20;
 constexpr std::chrono::seconds kTimeout{10};
-constexpr int kWarmUpRuns = 200;
+constexpr std::chrono::milliseconds kWarmUp{300};
 
 struct Options {
   std::string file;
@@ -117,7 +117,8 @@ Result<> measure(const Options& options) {
   const auto engine = TRY(engine::Engine::create({}));
   const auto program = TRY(load(*engine, options.file));
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
-  for (int i = 0; i < kWarmUpRuns; ++i) TRY(run_once(program, options));
+  const auto warm_at = Clock::now() + kWarmUp;
+  while (Clock::now() < warm_at) TRY(run_once(program, options));
 
   const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
   const double cpu_before_us = cpu_us();
