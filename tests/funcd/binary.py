@@ -33,11 +33,11 @@ def check_stderr(text: str) -> None:
 
 
 def funcd(*arguments, stdin: bytes = b"", cwd: Path | None = None, env: dict | None = None,
-          timeout: float = 60.0) -> subprocess.CompletedProcess:
+          timeout: float = 60.0, preexec=None) -> subprocess.CompletedProcess:
     """Runs a command to its end. stdout is bytes, stderr is text."""
     done = subprocess.run([find_binary(), *map(str, arguments)], input=stdin, cwd=cwd,
                           env=env or clean_environment(), capture_output=True, timeout=timeout,
-                          check=False)
+                          preexec_fn=preexec, check=False)
     done.stderr = done.stderr.decode(errors="replace")
     check_stderr(done.stderr)
     assert done.returncode >= 0, f"killed by signal {-done.returncode}: {done.stderr[-2000:]}"

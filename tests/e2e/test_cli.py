@@ -1,0 +1,170 @@
+"""The command line around serving: help, usage, start-up, configuration, talking to a server."""
+
+import json
+import re
+
+import pytest
+
+from funcd import guests, hostile
+from funcd.binary import ROOT, clean_environment, funcd
+
+VERBS = ["serve", "run", "check", "compile", "list", "status", "invoke"]
+HELLO = '{"hello":"world"}'
+
+
+def test_version():
+    done = funcd("--version")
+    declared = re.search(r"project\(funcd VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())
+    assert done.returncode == 0 and done.stdout.decode().strip() == f"funcd {declared.group(1)}"
+
+
+def test_help_names_every_command():
+    done = funcd("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(re.search(rf"^\s+{verb}\b", done.stdout.decode(), re.M) for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_command(verb):
+    done = funcd(verb, "--help")
+    text = done.stdout.decode()
+    assert done.returncode == 0 and done.stderr == "" and verb in text
+    assert "Example" in text, "help shows how it is used"
+    assert all(len(line) <= 120 for line in text.splitlines())
+
+
+def test_help_of_serve_tells_every_flag_and_default():
+    text = funcd("serve", "--help").stdout.decode()
+    for word in ("--listen", "--admin", "--config", "--workers", "--cache-dir", "--check",
+                 "127.0.0.1:8000", "127.0.0.1:8001", "--limits-timeout", "10s", "128MiB"):
+        assert word in text, word
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["serv"], ["--nonsense"], ["serve", "--nonsense"], ["serve", "--listne", "x"],
+    ["serve", "a", "b"], ["serve", "--listen"], ["run"], ["run", "a.wasm", "--env"], ["check"],
+    ["compile"], ["compile", "a.wasm", "b.wasm"], ["list", "a", "b"], ["invoke"],
+    ["run", "a.wasm", "--timeout", "soon"], ["run", "a.wasm", "--env", "=x"],
+    ["serve", "--workers", "many"],
+])
+def test_wrong_usage_is_2(arguments, tmp_path):
+    done = funcd(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == b"" and done.stderr.startswith("funcd: ")
+
+
+def test_a_typo_is_told():
+    assert "'serve'" in funcd("serv").stderr
+    assert "--listen" in funcd("serve", "--listne", "x").stderr
+
+
+def test_the_table_at_start(folder, start):
+    folder.put("hello", guests.prints(HELLO))
+    folder.put("api/users", (guests.echoes_data()), 'contract = "data"\nroute = "/users/{id}"\n')
+    folder.put("broken", hostile.truncated())
+    folder.put_file("Bad Name.wasm", guests.prints(HELLO))
+    server = start()
+    server.stdout.wait_for("3 functions: 2 live, 1 failed")
+    url = f"http://127.0.0.1:{server.address[1]}"
+    lines = server.stdout.lines
+    assert any(re.match(rf"hello +auto +{url}/hello\b.* live", line) for line in lines), lines
+    assert any(re.match(rf"api/users +data +{url}/users/\{{id\}} .* live", line) for line in lines)
+    assert any(re.search(r"broken: .*broken\.wasm", line) or "broken" in line for line in lines)
+    server.stdout.wait_for("Bad Name.wasm")
+
+
+def test_serve_check_of_a_good_folder(folder):
+    folder.put("hello", guests.prints(HELLO), 'contract = "data"\n')
+    done = funcd("serve", folder.path, "--check", "--cache-dir", folder.path.parent / "cache")
+    assert done.returncode == 0 and "hello" in done.stdout.decode()
+    assert "listening" not in done.stdout.decode()
+
+
+def test_serve_check_of_a_bad_folder(folder):
+    folder.put("hello", guests.prints(HELLO))
+    folder.put("broken", hostile.truncated())
+    done = funcd("serve", folder.path, "--check", "--cache-dir", folder.path.parent / "cache")
+    assert done.returncode == 1 and "broken" in done.stdout.decode() + done.stderr
+
+
+def test_serve_check_of_a_bad_config(folder, tmp_path):
+    (tmp_path / "funcd.toml").write_text("wokrers = 1\n")
+    done = funcd("serve", folder.path, "--check", "--config", tmp_path / "funcd.toml")
+    assert done.returncode in (1, 2) and "wokrers" in done.stderr
+
+
+def test_the_default_folder_and_config(tmp_path):
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "hello.wasm").write_bytes(guests.prints(HELLO))
+    assert funcd("serve", "--check", "--cache-dir", tmp_path / "c", cwd=tmp_path).returncode == 0
+    (tmp_path / "funcd.toml").write_text("wokrers = 1\n")
+    done = funcd("serve", "--check", cwd=tmp_path)
+    assert done.returncode in (1, 2) and "funcd.toml:1" in done.stderr
+
+
+def test_flag_before_variable_before_file(folder, start):
+    folder.put("hello", guests.prints(HELLO))
+    config = "workers = 2\nerrors = 'bad-request'\n[limits]\ntimeout = '3s'\nmemory = '32MiB'\n"
+    server = start("--limits-timeout", "1s", config=config,
+                   env={"FUNCD_LIMITS_TIMEOUT": "2s", "FUNCD_LIMITS_MEMORY": "16MiB"})
+    limits = server.functions()["hello"]["limits"]
+    assert (limits["timeout_ms"], limits["memory_bytes"]) == (1000, 16 << 20)
+    assert server.admin("/v1/status").json["workers"] == 2
+    assert server.get("/nobody").status == 400
+
+
+def test_relative_paths_of_a_config_are_its_own(tmp_path):
+    (tmp_path / "etc" / "functions").mkdir(parents=True)
+    (tmp_path / "etc" / "functions" / "hello.wasm").write_bytes(guests.prints(HELLO))
+    (tmp_path / "etc" / "funcd.toml").write_text("source = 'functions'\n")
+    done = funcd("serve", "--check", "--config", tmp_path / "etc" / "funcd.toml",
+                 "--cache-dir", tmp_path / "c", cwd=tmp_path)
+    assert done.returncode == 0 and "hello" in done.stdout.decode()
+
+
+@pytest.fixture
+def live(folder, start):
+    folder.put("hello", guests.prints(HELLO))
+    folder.put("echo", guests.echoes_data())
+    folder.put("user", guests.echoes_data(), 'route = "/users/{id}"\n')
+    return start()
+
+
+def admin_flag(server):
+    return "--admin", f"127.0.0.1:{server.admin_address[1]}"
+
+
+def test_status(live, folder):
+    done = funcd("status", *admin_flag(live))
+    assert done.returncode == 0 and str(live.process.pid) in done.stdout.decode()
+    document = json.loads(funcd("status", "--json", *admin_flag(live)).stdout)
+    assert {each["name"] for each in document["functions"]} == {"hello", "echo", "user"}
+    folder.put("broken", hostile.truncated())
+    live.wait_state("broken", "failed")
+    assert funcd("status", *admin_flag(live)).returncode == 1
+
+
+def test_status_by_variable(live):
+    env = clean_environment(FUNCD_ADMIN=f"127.0.0.1:{live.admin_address[1]}")
+    assert funcd("status", env=env).returncode == 0
+
+
+def test_status_without_a_server(folder):
+    done = funcd("status", "--admin", "127.0.0.1:1")
+    assert done.returncode == 1 and "127.0.0.1:1" in done.stderr
+
+
+def test_invoke(live):
+    done = funcd("invoke", "hello", *admin_flag(live))
+    assert (done.returncode, done.stdout.decode().strip()) == (0, HELLO)
+    done = funcd("invoke", "echo", "--data", '{"a":1}', *admin_flag(live))
+    assert json.loads(done.stdout) == {"a": 1}
+    done = funcd("invoke", "user", "--path", "/users/7", *admin_flag(live))
+    assert json.loads(done.stdout) == {"id": "7"}
+
+
+def test_invoke_that_fails(live):
+    done = funcd("invoke", "nobody", *admin_flag(live))
+    assert done.returncode == 1 and "nobody" in done.stderr
+    done = funcd("invoke", "echo", "--data", "{", *admin_flag(live))
+    assert done.returncode == 1 and "400" in done.stderr

@@ -1,0 +1,165 @@
+"""Functions that want too much: each meets its limit, and the others notice nothing."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from funcd import guests, hostile
+from funcd.client import format_request
+from funcd.waiting import wait_until
+
+HELLO = b'{"hello":"world"}'
+SHORT = '[limits]\ntimeout = "300ms"\n'
+
+
+@pytest.fixture(scope="module")
+def server(serve_all):
+    return serve_all({
+        "hello": guests.prints(HELLO),
+        "loop": (hostile.loops(), SHORT),
+        "sleep": (guests.sleeps(30, "{}"), SHORT),
+        "memory": (hostile.grows_memory(), '[limits]\nmemory = "16MiB"\n'),
+        "within": (hostile.touches_memory(12, "{}"), '[limits]\nmemory = "16MiB"\n'),
+        "past": (hostile.touches_memory(17, "{}"), '[limits]\nmemory = "16MiB"\n'),
+        "table": hostile.grows_table(),
+        "stack": hostile.recurses(),
+        "endless": (hostile.prints_forever(1), '[limits]\nresponse_body = "1MiB"\n'),
+        "complains": (hostile.prints_forever(2), SHORT),
+        "lines": hostile.prints_lines_to_stderr(20_000, '{"ok":1}'),
+        "at-most": (guests.prints("x" * 1024), '[limits]\nresponse_body = "1KiB"\n'),
+        "one-more": (guests.prints("x" * 1025), '[limits]\nresponse_body = "1KiB"\n'),
+        "stdin": (guests.echoes_stdin(), '[limits]\nrequest_body = "1KiB"\n'),
+    }, "--workers", "2")
+
+
+@pytest.fixture(autouse=True)
+def unharmed(server):
+    yield
+    assert server.is_alive() and server.get("/hello").body == HELLO
+
+
+@pytest.mark.parametrize(("name", "status", "reason"), [
+    ("loop", 504, "time-limit"), ("sleep", 504, "time-limit"), ("memory", 500, "memory-limit"),
+    ("past", 500, "memory-limit"), ("table", 500, "memory-limit"), ("stack", 500, "trap"),
+    ("endless", 502, "output-too-large"), ("complains", 504, "time-limit"),
+    ("one-more", 502, "output-too-large"),
+])
+def test_each_limit_has_its_status_and_reason(server, name, status, reason):
+    answer = server.get(f"/{name}")
+    assert (answer.status, answer.reason) == (status, reason), answer.body
+    assert answer.json["reason"] == reason and answer.json["detail"]
+
+
+@pytest.mark.parametrize("name", ["within", "at-most", "lines"])
+def test_up_to_the_limit_is_allowed(server, name):
+    answer = server.get(f"/{name}")
+    assert answer.status == 200, answer.body
+
+
+def test_request_body(server):
+    assert server.post("/stdin", "x" * 1024).status == 200
+    assert server.post("/stdin", "x" * 1025).status == 413
+
+
+@pytest.mark.parametrize("name", ["loop", "sleep"])
+def test_the_time_limit_is_on_time(server, name):
+    """The best of three: the machine may be busy with something else."""
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert server.get(f"/{name}").status == 504
+        took.append(time.monotonic() - started)
+    assert min(took) < 0.300 + 0.050, took
+    assert min(took) >= 0.290, took
+
+
+def test_loops_on_every_worker_hold_up_nobody(server):
+    """Twice as many tight loops as there are workers; a plain request is still answered soon."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(2):
+            loops = [pool.submit(server.get, "/loop") for _ in range(4)]
+            wait_until(lambda: server.functions()["loop"]["in_flight"] >= 2, "loops run")
+            took = []
+            with server.connect(timeout=5) as connection:
+                while not all(each.done() for each in loops):
+                    started = time.monotonic()
+                    assert connection.request("GET", "/hello").body == HELLO
+                    took.append(time.monotonic() - started)
+            assert all(each.result().status == 504 for each in loops)
+            assert len(took) >= 3 and sorted(took)[len(took) // 2] < 0.050, took
+
+
+def test_memory_is_given_back(server):
+    server.get("/within")
+    before = server.admin("/v1/status").json["rss_bytes"]
+    for _ in range(100):
+        assert server.get("/within").status == 200
+        assert server.get("/memory").status == 500
+    after = server.admin("/v1/status").json["rss_bytes"]
+    assert after - before < 64 << 20
+
+
+def test_a_failure_leaves_nothing_behind(server):
+    """After many failures of all kinds nothing is in flight and nothing has leaked."""
+    names = ["loop", "memory", "table", "stack", "endless", "one-more"]
+    with ThreadPoolExecutor(12) as pool:
+        assert all(r.status >= 500 for r in pool.map(server.get, [f"/{n}" for n in names] * 6))
+    wait_until(lambda: all(f["in_flight"] == 0 for f in server.functions().values()),
+               "nothing is in flight")
+    open_fds = server.metrics().sum("process_open_fds")
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(server.get, [f"/{n}" for n in names] * 6))
+    wait_until(lambda: server.metrics().sum("process_open_fds") <= open_fds + 2, "no descriptor leaks")
+
+
+def test_concurrency_of_one_function(folder, start):
+    """What is over the limit waits its turn."""
+    folder.put("one", guests.sleeps(0.1, "{}"), "[limits]\nconcurrency = 1\n")
+    folder.put("hello", guests.prints(HELLO))
+    server = start()
+    started = time.monotonic()
+    with ThreadPoolExecutor(5) as pool:
+        waiting = [pool.submit(server.get, "/one") for _ in range(5)]
+        wait_until(lambda: server.functions()["one"]["in_flight"] == 1, "one runs")
+        assert server.get("/hello").body == HELLO
+        assert [each.result().status for each in waiting] == [200] * 5
+    assert time.monotonic() - started >= 0.5
+
+
+def test_a_full_queue_is_overloaded(folder, start):
+    folder.put("one", guests.sleeps(0.4, "{}"), "[limits]\nconcurrency = 1\n")
+    folder.put("hello", guests.prints(HELLO))
+    server = start("--queue", "2", "--workers", "1")
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(server.get, ["/one"] * 10))
+    refused = [answer for answer in answers if answer.status != 200]
+    assert len(answers) - len(refused) >= 3 and len(refused) >= 5
+    for answer in refused:
+        assert (answer.status, answer.reason) == (503, "overloaded")
+        assert int(answer.header("retry-after")) >= 0
+    assert server.get("/hello").body == HELLO
+
+
+def test_a_client_that_hangs_up_ends_its_run(folder, start):
+    folder.put("sleep", guests.sleeps(20, "{}"), '[limits]\ntimeout = "60s"\n')
+    folder.put("loop", hostile.loops(), '[limits]\ntimeout = "60s"\n')
+    server = start()
+    for name in ("sleep", "loop"):
+        with server.connect() as connection:
+            connection.send(format_request("GET", f"/{name}"))
+            wait_until(lambda: server.functions()[name]["in_flight"] == 1, "it runs")
+        wait_until(lambda: server.functions()[name]["in_flight"] == 0, "it has ended", 5)
+
+
+def test_connections_at_once(folder, start):
+    folder.put("hello", guests.prints(HELLO))
+    server = start("--http-connections", "20", "--workers", "1")
+    kept = [server.connect() for _ in range(20)]
+    assert all(connection.request("GET", "/hello").status == 200 for connection in kept)
+    with server.connect() as extra:
+        assert extra.is_closed_by_peer()
+    for connection in kept:
+        connection.close()
+    wait_until(lambda: server.metrics().sum("funcd_connections") < 20, "places are free")
+    assert server.get("/hello").body == HELLO
