@@ -12,7 +12,7 @@ help:
 	@echo "make test       build all, run every test; the last line is the count"
 	@echo "make build      build/release/funcd"
 	@echo "make examples   the example functions, from source, into $(EXAMPLES)"
-	@echo "make check      format, layers, headers, lints, links"
+	@echo "make check      format, layers, docs, headers, lints"
 	@echo "make bench      funcd beside its peers and its floors, one table"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make asan       unit tests and end-to-end tests under address and undefined-behaviour sanitizers"
