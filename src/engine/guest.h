@@ -49,6 +49,7 @@ struct GuestInput {
 struct TaskLimits {
   std::uint64_t memory_bytes_max = 128ULL << 20;  // all linear memories together
   std::uint32_t table_elements_max = 100'000;     // each table
+  TimePoint started_at = Clock::now();  // the guest's monotonic clock counts from here
   TimePoint deadline = TimePoint::max();
 };
 

@@ -14,11 +14,11 @@ namespace funcd::engine {
 // What host functions know of the guest that calls them: its input, its descriptors, and what it
 // waits for. Owned by its task, used on the task's thread.
 struct GuestState {
-  GuestState(GuestInput input_in, Stdio& stdio_in, TimePoint deadline_in)
+  GuestState(GuestInput input_in, Stdio& stdio_in, const TaskLimits& limits)
       : input(std::move(input_in)),
         stdio(stdio_in),
-        started_at(Clock::now()),
-        deadline(deadline_in) {}
+        started_at(limits.started_at),
+        deadline(limits.deadline) {}
 
   // Why a host function has ended the run.
   struct Stop {

@@ -39,7 +39,7 @@ struct FilesInput {
 
 Task::Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLimits& limits,
            const TaskOptions& options)
-    : state_(std::move(input), stdio, limits.deadline),
+    : state_(std::move(input), stdio, limits),
       ticker_(*program.ticker_),
       wake_at_(limits.deadline),
       memory_bytes_max_(limits.memory_bytes_max) {

@@ -18,6 +18,7 @@ constexpr std::array<ReasonFacts, kReasonCount> kFacts = {{
     {"bad-request", 400},
     {"request-too-large", 413},
     {"header-too-large", 431},
+    {"request-timeout", 408},
     {"bad-input", 422},
     {"bad-output", 502},
     {"output-too-large", 502},

@@ -15,6 +15,7 @@ enum class Reason : std::uint8_t {
   bad_request,  // the request itself: a path that cannot be decoded, a body that is no JSON
   request_too_large,
   header_too_large,
+  request_timeout,  // the body did not arrive in time
   bad_input,
   bad_output,
   output_too_large,
@@ -27,7 +28,7 @@ enum class Reason : std::uint8_t {
   cancelled,  // the client hung up
   internal,
 };
-inline constexpr std::size_t kReasonCount = 17;
+inline constexpr std::size_t kReasonCount = 18;
 
 // "not-found"; "" for none.
 [[nodiscard]] std::string_view name_of(Reason reason);

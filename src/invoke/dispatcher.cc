@@ -1,0 +1,115 @@
+#include "invoke/dispatcher.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/check.h"
+
+namespace funcd::invoke {
+namespace {
+
+// Where a worker's ids begin: apart from those of other workers, other processes and earlier runs.
+std::uint64_t first_id() {
+  std::uint64_t id = 0;
+  if (getrandom(&id, sizeof(id), 0) != sizeof(id)) {
+    id = static_cast<std::uint64_t>(Clock::now().time_since_epoch().count());
+  }
+  return id;
+}
+
+contract::Failure failure_of(const registry::Match& match) {
+  switch (match.kind) {
+    case registry::Match::Kind::method_not_allowed:
+      return {Reason::method_not_allowed, "this function does not answer that method"};
+    case registry::Match::Kind::bad_path:
+      return {Reason::bad_request, "the path cannot be decoded"};
+    default:
+      return {Reason::not_found, "no function answers this path"};
+  }
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Loop& loop, Admission& admission, DispatcherOptions options)
+    : loop_(loop),
+      admission_(admission),
+      options_(std::move(options)),
+      catalog_(std::make_shared<const registry::Catalog>()),
+      next_id_(first_id()) {
+  admission_.connect(options_.worker, [this] {
+    boost::asio::post(loop_.io(), [this] { admit_waiting(); });
+  });
+}
+
+Dispatcher::~Dispatcher() = default;
+
+void Dispatcher::publish(std::shared_ptr<const registry::Catalog> catalog) {
+  catalog_ = std::move(catalog);
+  for (const std::uint64_t key : std::exchange(building_, {})) {
+    if (Invocation* invocation = invocations_.find(key)) route(*invocation);
+  }
+}
+
+void Dispatcher::on_request(http::Exchange& exchange) {
+  route(invocations_.emplace(*this, exchange, next_id_++));
+}
+
+void Dispatcher::route(Invocation& invocation) {
+  const http::RequestHead& head = invocation.head();
+  registry::Match match = catalog_->match(head.method, head.path);
+  if (match.kind == registry::Match::Kind::found) {
+    invocation.begin(*match.revision, std::move(match.params));
+    return;
+  }
+  if (match.kind == registry::Match::Kind::not_found && options_.is_building &&
+      options_.is_building(head.path)) {
+    building_.push_back(invocation.key());
+    invocation.wait_at_most(options_.build_timeout, Reason::building);
+    return;
+  }
+  refuse(invocation, match);
+}
+
+void Dispatcher::refuse(Invocation& invocation, const registry::Match& match) {
+  const contract::Failure failure = failure_of(match);
+  unmatched_[static_cast<std::size_t>(failure.reason)].add();
+  invocation.respond_failure(failure, match.allow);
+}
+
+void Dispatcher::on_refused(int status) {
+  CHECK(status >= 0 && status < kStatusEnd, "status {}", status);
+  refused_[static_cast<std::size_t>(status)].add();
+}
+
+std::uint64_t Dispatcher::unmatched(Reason reason) const {
+  return unmatched_[static_cast<std::size_t>(reason)].value();
+}
+
+std::uint64_t Dispatcher::refused(int status) const {
+  return refused_[static_cast<std::size_t>(status)].value();
+}
+
+void Dispatcher::drive_later(std::uint64_t key) {
+  boost::asio::post(loop_.io(), [this, key] {
+    if (Invocation* invocation = invocations_.find(key)) invocation->drive();
+  });
+}
+
+void Dispatcher::wake(void* dispatcher, std::uint64_t key) {
+  static_cast<Dispatcher*>(dispatcher)->drive_later(key);
+}
+
+void Dispatcher::admit_waiting() {
+  // Once around: those that still find no place keep their order.
+  for (std::size_t count = waiting_.size(); count > 0; --count) {
+    const std::uint64_t key = waiting_.front();
+    waiting_.pop_front();
+    Invocation* invocation = invocations_.find(key);
+    if (invocation != nullptr && !invocation->try_start()) waiting_.push_back(key);
+  }
+}
+
+}  // namespace funcd::invoke

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "base/loop.h"
+#include "contract/contract.h"
+#include "http/exchange.h"
+#include "http/server_counters.h"
+#include "invoke/admission.h"
+#include "invoke/invocation.h"
+#include "invoke/invocation_table.h"
+#include "registry/catalog.h"
+#include "telemetry/reason.h"
+
+namespace funcd::invoke {
+
+struct DispatcherOptions {
+  std::size_t worker = 0;  // of which this is the dispatcher: its cell in metrics
+  contract::ErrorStyle errors = contract::ErrorStyle::precise;
+  bool has_access_log = false;
+  std::chrono::milliseconds queue_timeout{5'000};   // of an invocation that waits for its turn
+  std::chrono::milliseconds build_timeout{30'000};  // of a request for a function's first build
+  // Whether a path that the catalog does not know may be known once a first build is through.
+  std::function<bool(std::string_view path)> is_building;
+};
+
+// One worker's way from requests to invocations: matches each against the catalog of the moment
+// and sees it to its response. Everything is for the loop's thread but unmatched().
+class Dispatcher final : public http::Handler {
+ public:
+  Dispatcher(Loop& loop, Admission& admission, DispatcherOptions options);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // From now on requests meet this catalog. Invocations in flight keep the revision they have.
+  void publish(std::shared_ptr<const registry::Catalog> catalog);
+
+  void on_request(http::Exchange& exchange) override;
+  void on_refused(int status) override;
+
+  // Requests that met no function, by reason. From any thread.
+  [[nodiscard]] std::uint64_t unmatched(Reason reason) const;
+  // Requests that were answered before any function was looked for, by status. From any thread.
+  [[nodiscard]] std::uint64_t refused(int status) const;
+  static constexpr int kStatusEnd = 600;
+
+ private:
+  friend class Invocation;
+
+  // What on_request and a new catalog do with a request.
+  void route(Invocation& invocation);
+  void refuse(Invocation& invocation, const registry::Match& match);
+  // Gives an invocation its next slice, once other work of the loop had its turn.
+  void drive_later(std::uint64_t key);
+  // An engine::Waker's.
+  static void wake(void* dispatcher, std::uint64_t key);
+  // Tries those that wait, oldest first.
+  void admit_waiting();
+
+  Loop& loop_;
+  Admission& admission_;
+  DispatcherOptions options_;
+  std::shared_ptr<const registry::Catalog> catalog_;
+  InvocationTable<Invocation> invocations_;
+  std::deque<std::uint64_t> waiting_;   // keys; of admission
+  std::deque<std::uint64_t> building_;  // keys; of requests for a first build
+  std::uint64_t next_id_;
+  std::array<http::Counter, kReasonCount> unmatched_;
+  std::array<http::Counter, kStatusEnd> refused_;
+};
+
+}  // namespace funcd::invoke

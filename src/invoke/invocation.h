@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/timer_wheel.h"
+#include "contract/contract.h"
+#include "engine/stdio.h"
+#include "engine/task.h"
+#include "http/exchange.h"
+#include "registry/catalog.h"
+
+namespace funcd::invoke {
+
+class Dispatcher;
+
+// One request on its way through a function: reads the body, waits for its turn, runs the guest,
+// responds, and is counted. Owned by its dispatcher's table, which it leaves as its last act.
+class Invocation final : public http::ExchangeListener {
+ public:
+  Invocation(std::uint64_t key, Dispatcher& dispatcher, http::Exchange& exchange, std::uint64_t id);
+  ~Invocation();
+  Invocation(const Invocation&) = delete;
+  Invocation& operator=(const Invocation&) = delete;
+
+  // The request has met a function: from here on this object sees to everything.
+  void begin(std::shared_ptr<const registry::Revision> revision,
+             std::vector<registry::PathParam> params);
+  // Nobody to run: responds at once.
+  void respond_failure(const contract::Failure& failure, std::string_view allow = {});
+
+  // Runs if there is a place now. False: still waiting.
+  [[nodiscard]] bool try_start();
+  // Goes on after a yield or a wake-up.
+  void drive();
+
+  // Calls on_patience_end when the wait that begins now takes longer.
+  void wait_at_most(Duration patience, Reason reason);
+
+  [[nodiscard]] std::uint64_t key() const { return key_; }
+  [[nodiscard]] const http::RequestHead& head() const { return exchange_.head(); }
+
+  void on_body(std::string_view body) override;
+  void on_body_error(http::BodyError error) override;
+  void on_hangup() override;
+
+ private:
+  enum class Phase : std::uint8_t { routing, reading, waiting, running };
+
+  void start();
+  void poll(TimePoint now);
+  void on_timer();
+  [[nodiscard]] contract::Call call() const;
+  void finish();
+  void fail(const contract::Failure& failure);
+  // Counts, logs, leaves the table, responds: `this` is gone.
+  void conclude(http::Response response, Reason reason, std::string_view detail);
+  void record(int status, Reason reason, std::uint64_t bytes_out);
+  void log(int status, Reason reason, std::string_view detail) const;
+  [[nodiscard]] std::string id_text() const;
+
+  std::uint64_t key_;
+  Dispatcher& dispatcher_;
+  http::Exchange& exchange_;
+  std::uint64_t id_;
+  TimePoint began_at_;
+  TimePoint ran_at_;  // when the guest was last polled
+  Duration guest_elapsed_{};
+  Phase phase_ = Phase::routing;
+  Reason patience_reason_ = Reason::none;
+  Timer timer_;
+  std::shared_ptr<const registry::Revision> revision_;
+  std::vector<registry::PathParam> params_;
+  std::string_view body_;
+  std::optional<engine::BufferedStdio> stdio_;
+  std::optional<engine::Task> task_;
+};
+
+}  // namespace funcd::invoke

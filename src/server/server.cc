@@ -1,0 +1,230 @@
+#include "server/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <utility>
+
+#include "base/log.h"
+#include "http/server_counters.h"
+
+namespace funcd::server {
+namespace {
+
+// How often run() looks whether the first scan is done.
+constexpr std::chrono::milliseconds kScanInterval{2};
+// Instances that are kept back for the builder's probes and for runs that are just ending.
+constexpr std::uint32_t kInstancesReserved = 4;
+
+std::string url_of(const http::Endpoint& endpoint) {
+  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
+  return is_v6 ? fmt::format("http://[{}]:{}", endpoint.host, endpoint.port)
+               : fmt::format("http://{}:{}", endpoint.host, endpoint.port);
+}
+
+Result<http::Listener> listen(const http::Endpoint& endpoint, std::string_view flag) {
+  auto listener = http::Listener::bind(endpoint);
+  if (listener) return listener;
+  return fail("{}; choose another with {} HOST:PORT, or stop the process that has it",
+              listener.error().message, flag);
+}
+
+}  // namespace
+
+Server::Server(const Config& config)
+    : config_(config),
+      scan_timer_(loop_.timers(), this,
+                  [](void* self) { static_cast<Server*>(self)->await_first_scan(); }),
+      signals_(loop_.io(), SIGTERM, SIGINT) {}
+
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::create(const Config& config) {
+  std::unique_ptr<Server> server(new Server(config));
+  TRY(server->bind());
+  TRY(server->make_engine());
+  server->make_registry();
+  server->make_workers();
+  server->make_admin();
+  return server;
+}
+
+Result<> Server::bind() {
+  // Port 0 picks a port for the first worker; the others share it.
+  http::Endpoint endpoint = config_.listen;
+  for (std::size_t worker = 0; worker < config_.workers; ++worker) {
+    listeners_.push_back(TRY(listen(endpoint, "--listen")));
+    endpoint = listeners_.front().endpoint();
+  }
+  facts_.listen_url = url_of(endpoint);
+  if (config_.admin) {
+    admin_listener_ = TRY(listen(*config_.admin, "--admin"));
+    facts_.admin_url = url_of(admin_listener_->endpoint());
+  }
+  return {};
+}
+
+Result<> Server::make_engine() {
+  engine::EngineOptions options;
+  options.instances_max = config_.instances_max;
+  options.memory_bytes_ceiling = config_.ceilings.memory_bytes;
+  engine_ = TRY(engine::Engine::create(options));
+  auto cache = storage::CodeCache::open(config_.cache_dir, config_.cache_bytes_max);
+  if (cache) {
+    cache_ = std::move(cache).value();
+  } else {
+    // Worth a warning, not a refusal: everything works, only the next start is slower.
+    log::warn("cache.unavailable", {{"error", cache.error().message}});
+  }
+  return {};
+}
+
+void Server::make_registry() {
+  registry::RegistryOptions options;
+  options.folder = config_.source;
+  options.limits = config_.limits;
+  options.ceilings = config_.ceilings;
+  options.workers = config_.workers;
+  registry_ = std::make_unique<registry::Registry>(
+      *engine_, cache_.get(), std::move(options),
+      [this](const std::shared_ptr<const registry::Catalog>& catalog) {
+        for (const auto& worker : workers_) worker->publish(catalog);
+      });
+}
+
+void Server::make_workers() {
+  invoke::AdmissionLimits limits;
+  const std::uint32_t available = engine_->instances_max() - kInstancesReserved;
+  limits.running_max =
+      config_.concurrency_max > 0 ? std::min(config_.concurrency_max, available) : available;
+  limits.waiting_max = config_.queue_max;
+  admission_ = std::make_unique<invoke::Admission>(limits, config_.workers);
+
+  http::ServerOptions http = config_.http;
+  http.connections_max = std::max<std::size_t>(http.connections_max / config_.workers, 1);
+  for (std::size_t worker = 0; worker < config_.workers; ++worker) {
+    invoke::DispatcherOptions options;
+    options.worker = worker;
+    options.errors = config_.errors;
+    options.has_access_log = config_.has_access_log;
+    options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
+    workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
+                                                std::move(options)));
+  }
+  listeners_.clear();
+}
+
+void Server::make_admin() {
+  facts_.version = FUNCD_VERSION;
+  facts_.config_file = config_.config_file;
+  facts_.workers = config_.workers;
+  facts_.instances_max = engine_->instances_max();
+  facts_.engine_fingerprint = engine_->fingerprint();
+  facts_.started_at = std::chrono::system_clock::now();
+  if (!admin_listener_) return;
+  admin_ = std::make_unique<Admin>(AdminContext{
+      .facts = facts_,
+      .status = [this] { return registry_->status(); },
+      .catalog = [this] { return registry_->catalog(); },
+      .stats = [this] { return stats(); },
+      .is_draining = is_draining_,
+  });
+  admin_server_ = std::make_unique<http::Server>(loop_, std::move(*admin_listener_),
+                                                 http::ServerOptions{}, *admin_);
+}
+
+void Server::on_first_scan(std::function<void(const registry::Status&)> callback) {
+  on_first_scan_ = std::move(callback);
+}
+
+void Server::await_first_scan() {
+  const registry::Status status = registry_->status();
+  if (!status.is_first_scan_done) {
+    scan_timer_.arm(Clock::now() + kScanInterval);
+  } else if (on_first_scan_) {
+    std::exchange(on_first_scan_, nullptr)(status);
+  }
+}
+
+void Server::await_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (is_draining_) {
+      log::warn("stopped", {{"cause", "a second signal"}});
+      _exit(128 + signal);
+    }
+    log::info("draining", {{"cause", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+    begin_drain();
+    await_signals();
+  });
+}
+
+void Server::begin_drain() {
+  if (is_draining_.exchange(true)) return;
+  workers_draining_ = workers_.size();
+  const TimePoint deadline = Clock::now() + config_.drain_timeout;
+  for (const auto& worker : workers_) {
+    worker->drain(deadline,
+                  [this] { boost::asio::post(loop_.io(), [this] { on_worker_drained(); }); });
+  }
+}
+
+void Server::on_worker_drained() {
+  if (--workers_draining_ == 0) loop_.stop();
+}
+
+void Server::request_stop() {
+  boost::asio::post(loop_.io(), [this] { begin_drain(); });
+}
+
+Result<> Server::run() {
+  for (const auto& worker : workers_) worker->start();
+  std::jthread ticker([this](const std::stop_token& stop) { engine_->run_ticker(stop); });
+  std::jthread builder([this](const std::stop_token& stop) {
+    auto done = registry_->run(stop);
+    if (done) return;
+    boost::asio::post(loop_.io(), [this, error = std::move(done).error()] {
+      builder_error_ = error;
+      begin_drain();
+    });
+  });
+  await_signals();
+  await_first_scan();
+  loop_.run();
+  // The builder first: it publishes to workers.
+  builder.request_stop();
+  builder.join();
+  for (const auto& worker : workers_) worker->stop();
+  if (builder_error_) return fail(*builder_error_);
+  return {};
+}
+
+ServerStats Server::stats() const {
+  ServerStats stats;
+  stats.requests_in_flight = admission_->running();
+  stats.requests_waiting = admission_->waiting();
+  const auto sum = [this](auto count_of) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += count_of(worker->dispatcher());
+    return total;
+  };
+  for (const auto& worker : workers_) {
+    stats.connections_open += worker->counters().connections_open.value();
+    stats.connections_accepted += worker->counters().connections_accepted.value();
+    stats.connections_refused += worker->counters().connections_refused.value();
+  }
+  for (std::size_t index = 1; index < kReasonCount; ++index) {
+    const auto reason = static_cast<Reason>(index);
+    const std::uint64_t count = sum([&](const auto& each) { return each.unmatched(reason); });
+    if (count > 0) stats.unmatched.emplace_back(name_of(reason), count);
+  }
+  for (int status = 0; status < invoke::Dispatcher::kStatusEnd; ++status) {
+    const std::uint64_t count = sum([&](const auto& each) { return each.refused(status); });
+    if (count > 0) stats.refused.emplace_back(status, count);
+  }
+  return stats;
+}
+
+}  // namespace funcd::server
