@@ -51,9 +51,8 @@ check:
 	@tools/check
 
 .PHONY: bench
-bench: build
-	@tools/setup examples bench
-	@tools/with examples/build $(EXAMPLES)
+bench:
+	@tools/setup build examples bench
 	@tools/with bench/run
 
 .PHONY: fuzz
