@@ -39,21 +39,37 @@ struct Manifest {
   std::vector<std::string> methods;  // upper case; empty: all
   // [input]: key and JSON text of each default of DATA, in the order of the file.
   std::vector<std::pair<std::string, std::string>> input;
-  std::optional<std::string> request_schema;   // path of a JSON Schema, beside the sidecar
+  std::optional<std::string> request_schema;  // path of a JSON Schema, beside the sidecar
   std::optional<std::string> response_schema;
   std::vector<std::pair<std::string, std::string>> env;
   Limits limits;
   std::vector<MountSpec> mounts;
 };
 
+// What a sidecar's limits may not be less than: below it no function runs.
+inline constexpr Limits kLimitsMin{.timeout = std::chrono::milliseconds(1),
+                                   .memory_bytes = 64ULL << 10,
+                                   .request_body_bytes = 0,
+                                   .response_body_bytes = 1,
+                                   .concurrency = 1};
+inline constexpr std::uint64_t kSidecarBytesMax = 1ULL << 20;
+
 // Reads a sidecar. `file` names it in errors: "hello.toml:3: unknown key 'limit' in [limits]; known
-// are timeout, memory, ...". Limits that are silent come from `defaults`; one above `ceilings` is
-// an error that names both.
+// are timeout, memory, ...". Limits that are silent come from `defaults`; one above `ceilings` or
+// below kLimitsMin is an error that names both. Paths are checked as text only.
 [[nodiscard]] Result<Manifest> parse_manifest(std::string_view toml, std::string_view file,
                                               const Limits& defaults, const Limits& ceilings);
 
-// "10s", "250ms", "1m"; "128MiB", "64KiB", "1GiB", "512" (bytes). Shared with funcd.toml.
+// Host folders that a sidecar mounts, however wrong the rest of it is: what is in them is not for
+// serving. Empty when it is no TOML.
+[[nodiscard]] std::vector<std::string> mount_hosts_of(std::string_view toml);
+
+// "10s", "250ms", "1m", "1.5h"; "128MiB", "64KiB", "1GiB", "512" (bytes), "64MB" (of 1000). Shared
+// with funcd.toml.
 [[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
+// Exact, as the two above read it.
+[[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
+[[nodiscard]] std::string format_size(std::uint64_t bytes);
 
 }  // namespace funcd::registry
