@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rig.moments import Moment
 from rig.rows import Row
-from rig.setup import BENCH, ROOT, VENV
+from rig.setup import BENCH, PYTHON, PYTHON_PACKAGES, ROOT
 
 BEGIN = "<!-- bench/run writes from here -->"
 END = "<!-- to here -->"
@@ -148,11 +148,11 @@ def _versions() -> str:
     go = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True,
                         check=False).stdout.strip().replace("go", "Go ")
     wazero = re.search(r"wazero v(\S+)", (BENCH / "wazero" / "go.mod").read_text())
-    python = subprocess.run([str(VENV / "bin" / "python"), "--version"], capture_output=True,
-                            text=True, check=False).stdout.strip()
-    packages = re.findall(r"^(\w+)==(\S+)", (BENCH / "requirements.txt").read_text(), re.MULTILINE)
-    shown = [f"{name} {version}" for name, version in packages if name != "aiofiles"]
-    return ", ".join([go, f"wazero {wazero[1] if wazero else '?'}", python, *shown])
+    ask = ("import platform, importlib.metadata as m; print('Python', platform.python_version(), "
+           f"*[', ' + p + ' ' + m.version(p) for p in {PYTHON_PACKAGES}])")
+    python = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True,
+                            check=False).stdout.strip().replace(" ,", ",")
+    return ", ".join([go, f"wazero {wazero[1] if wazero else '?'}", python])
 
 
 def write(text: str, file: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Callable
 from rig import load
 from rig.load import Load, Request
 from rig.server import BenchError, Server
-from rig.setup import Bench, say
+from rig.setup import SEED_AS_WRITTEN, SEED_KEPT, Bench, say
 
 DATA = '{"name":"zztkm","age":20}'
 ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
@@ -121,8 +121,8 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
     for key in filter(wanted, both("engine")):
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
     attempt(both("wazero"), bench.wazero)
-    attempt(both("kept"), lambda: bench.seed_server("server_kept"))
-    attempt(both("written"), lambda: bench.seed_server("server_as_written"), is_slow=True)
+    attempt(both("kept"), lambda: bench.seed_server(SEED_KEPT))
+    attempt(both("written"), lambda: bench.seed_server(SEED_AS_WRITTEN), is_slow=True)
     return measures
 
 

@@ -16,6 +16,10 @@ from rig.server import BenchError, Server
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
 VENV = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "funcd" / "venv"
+PYTHON = VENV / "bin" / "python"
+SEED_AS_WRITTEN = ROOT / "tests" / "parity" / "seed_server.py"
+SEED_KEPT = BENCH / "seed_server" / "seed_server_kept.py"
+PYTHON_PACKAGES = ("aiofiles", "fastapi", "uvicorn", "wasmtime")
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ class Bench:
         command = [str(self.folder / "wazero_server"), str(self.examples)]
         return Server("wazero", command, self.server_core)
 
-    def seed_server(self, module: str) -> Server:
-        """The article's server: it serves ./functions."""
-        command = [str(VENV / "bin" / "python"), "-m", "uvicorn", f"{module}:app", "--app-dir",
-                   str(BENCH / "seed_server"), "--port", "0", "--no-access-log"]
-        return Server(module, command, self.server_core, folder=self.folder)
+    def seed_server(self, module: Path) -> Server:
+        """The article's server, as written or kept: it serves ./functions."""
+        command = [str(PYTHON), "-m", "uvicorn", f"{module.stem}:app", "--app-dir",
+                   str(module.parent), "--port", "0", "--no-access-log"]
+        return Server(module.stem, command, self.server_core, folder=self.folder)
 
     def nginx(self, body: bytes) -> Server:
         port = _free_port()
@@ -106,17 +110,13 @@ def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Ben
 
 
 def _need_python_packages() -> None:
-    python = VENV / "bin" / "python"
-    if not python.exists():
+    if not PYTHON.exists():
         say("making a Python environment for the article's server")
         run_tool([sys.executable, "-m", "venv", str(VENV)])
-    wanted = [line.strip() for line in (BENCH / "requirements.txt").read_text().splitlines()
-              if line.strip() and not line.startswith("#")]
-    names = [line.partition("==")[0] for line in wanted]
-    check = f"from importlib.metadata import version as v; print(*[n+'=='+v(n) for n in {names}])"
-    there = subprocess.run([str(python), "-c", check], capture_output=True, text=True, check=False)
-    if there.stdout.split() != wanted:
-        run_tool([str(python), "-m", "pip", "install", "--quiet", *wanted])
+    imports = [str(PYTHON), "-c", f"import {', '.join(PYTHON_PACKAGES)}"]
+    if subprocess.run(imports, capture_output=True, check=False).returncode != 0:
+        run_tool([str(PYTHON), "-m", "pip", "install", "--quiet", "-r",
+                  str(BENCH / "requirements.txt")])
 
 
 def scratch() -> tempfile.TemporaryDirectory:

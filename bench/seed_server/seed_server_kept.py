@@ -1,6 +1,7 @@
-"""The article's server with the obvious repair: engine, linker and each module are kept.
+"""The article's server (tests/parity/seed_server.py) with the obvious repair: engine, linker and
+each module are kept.
 
-    uvicorn --app-dir bench/seed_server server_kept:app
+    uvicorn --app-dir bench/seed_server seed_server_kept:app
 
 serves ./functions/NAME.wasm at /NAME; each request still gets a store and an instance of its own.
 """
