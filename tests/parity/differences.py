@@ -17,10 +17,14 @@ class Difference:
     why: str
 
 
+_NO_JSON = "Python's reader takes NaN and Infinity, which JSON does not have (RFC 8259 6)"
+
 # By name of the case in outputs.py.
 OF_OUTPUTS = {
     "lone-surrogate": Difference(500, 400, (
         "the article's server accepts a text that is no Unicode and then fails to encode it")),
+    "extra-nan": Difference(200, 400, _NO_JSON),
+    "extra-infinity": Difference(200, 400, _NO_JSON),
 }
 
 _ONE_STYLE = 'with errors = "bad-request" funcd has one answer for all that fails'
