@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "http/percent.h"
 #include "server/admin_json.h"
 #include "server/admin_metrics.h"
 #include "server/openapi.h"
@@ -29,31 +30,6 @@ http::Response json_response(int status, const Json& json) {
 
 http::Response error_response(int status, std::string_view reason, std::string_view detail) {
   return json_response(status, {{"detail", detail}, {"reason", reason}});
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// RFC 3986 2.1; nothing when an escape is none.
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = hex_digit(text[i + 1]);
-    const int low = hex_digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
 }
 
 http::Response index(const AdminContext& /*context*/) {
@@ -99,7 +75,7 @@ http::Response openapi(const AdminContext& /*context*/) {
 }
 
 http::Response function(const AdminContext& context, std::string_view raw_name) {
-  const auto name = percent_decoded(raw_name);
+  const auto name = http::percent_decode(raw_name);
   const auto json = name ? function_json(context, *name) : Json();
   if (json.is_null()) {
     return error_response(404, "not-found",

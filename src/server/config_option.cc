@@ -180,8 +180,8 @@ std::string spelled(std::string_view key, char separator, bool is_upper) {
 Result<> set_bytes(std::uint64_t& member, const BytesField& field, std::string_view text) {
   const auto bytes = TRY(registry::parse_size(text));
   if (bytes < field.min || bytes > field.max) {
-    return fail("expected a size from {} to {}, got {}", format_size(field.min),
-                format_size(field.max), text);
+    return fail("expected a size from {} to {}, got {}", registry::format_size(field.min),
+                registry::format_size(field.max), text);
   }
   member = bytes;
   return {};
@@ -192,8 +192,8 @@ Result<> set_duration(std::chrono::milliseconds& member, std::string_view text) 
   constexpr std::chrono::milliseconds kMax = std::chrono::hours(24);
   const auto duration = TRY(registry::parse_duration(text));
   if (duration < kMin || duration > kMax) {
-    return fail("expected a duration from {} to {}, got {}", format_duration(kMin),
-                format_duration(kMax), text);
+    return fail("expected a duration from {} to {}, got {}", registry::format_duration(kMin),
+                registry::format_duration(kMax), text);
   }
   member = duration;
   return {};
@@ -278,8 +278,8 @@ std::string get_option(const Config& config, const Option& option) {
           [&](const PathField& field) { return field.member(copy); },
           [&](const CountField& field) { return std::to_string(field.member(copy)); },
           [&](const Count32Field& field) { return std::to_string(field.member(copy)); },
-          [&](const BytesField& field) { return format_size(field.member(copy)); },
-          [&](const DurationField& field) { return format_duration(field.member(copy)); },
+          [&](const BytesField& field) { return registry::format_size(field.member(copy)); },
+          [&](const DurationField& field) { return registry::format_duration(field.member(copy)); },
           [&](const SwitchField& field) { return get_word(field.member(copy), kSwitch); },
       },
       option.field);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "server/units.h"
+#include "registry/manifest.h"
 
 namespace funcd::server {
 namespace {
@@ -74,16 +74,16 @@ std::string methods_of(const Json& function) {
 Row row_of(const Json& function) {
   const auto& limits = function.at("limits");
   const auto url = text_of(function, "url");
-  return {
-      text_of(function, "name"),
-      text_of(function, "contract"),
-      url == "-" ? text_of(function, "route") : url,
-      methods_of(function),
-      limits.is_null()
-          ? "-"
-          : format_duration(std::chrono::milliseconds(limits.at("timeout_ms").get<std::int64_t>())),
-      limits.is_null() ? "-" : format_size(limits.at("memory_bytes").get<std::uint64_t>()),
-      text_of(function, "state")};
+  return {text_of(function, "name"),
+          text_of(function, "contract"),
+          url == "-" ? text_of(function, "route") : url,
+          methods_of(function),
+          limits.is_null() ? "-"
+                           : registry::format_duration(std::chrono::milliseconds(
+                                 limits.at("timeout_ms").get<std::int64_t>())),
+          limits.is_null() ? "-"
+                           : registry::format_size(limits.at("memory_bytes").get<std::uint64_t>()),
+          text_of(function, "state")};
 }
 
 std::string line_of(const Row& row, const std::array<std::size_t, 7>& widths, bool is_header,

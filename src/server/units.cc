@@ -12,22 +12,6 @@ constexpr std::array<std::string_view, 4> kSizeUnits = {"", "KiB", "MiB", "GiB"}
 
 }  // namespace
 
-std::string format_duration(std::chrono::milliseconds duration) {
-  const auto count = duration.count();
-  if (count == 0 || count % 1000 != 0) return fmt::format("{}ms", count);
-  if (count % 60'000 != 0) return fmt::format("{}s", count / 1000);
-  return fmt::format("{}m", count / 60'000);
-}
-
-std::string format_size(std::uint64_t bytes) {
-  std::size_t unit = 0;
-  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < kSizeUnits.size()) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return fmt::format("{}{}", bytes, kSizeUnits[unit]);
-}
-
 std::string approximate_size(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   auto size = static_cast<double>(bytes);

@@ -9,10 +9,6 @@
 
 namespace funcd::server {
 
-// "10s", "250ms", "5m": as registry::parse_duration reads it.
-[[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
-// "128MiB", "64KiB", "1500" (bytes): as registry::parse_size reads it, exact.
-[[nodiscard]] std::string format_size(std::uint64_t bytes);
 // "3.3 MiB", "812 B": for people, rounded.
 [[nodiscard]] std::string approximate_size(std::uint64_t bytes);
 // "2026-01-02T03:04:05Z" (RFC 3339, UTC).

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/server.h"
+
+namespace funcd::cli {
+
+struct ClientRequest {
+  std::string method = "GET";
+  std::string target = "/";  // percent-encoded, with the query
+  std::string body;          // JSON; empty: none
+  std::chrono::milliseconds timeout{10'000};
+};
+struct ClientResponse {
+  int status = 0;
+  std::string reason;  // the field funcd-error; empty without
+  std::string body;
+};
+
+// One request on a connection of its own; blocks the calling thread. Errors name the address.
+[[nodiscard]] Result<ClientResponse> request(const http::Endpoint& server,
+                                             const ClientRequest& request);
+
+// A document of a running server's admin API. Errors say how to reach one.
+[[nodiscard]] Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin,
+                                                      std::string_view target);
+
+}  // namespace funcd::cli

@@ -1,0 +1,141 @@
+#include "cli/cli.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "base/suggestion.h"
+#include "cli/verbs.h"
+
+namespace funcd::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Examples:\n"
+    "  funcd serve ./functions          serve every .wasm file of a folder\n"
+    "  funcd check functions/a.wasm     what is this file, and would it be served\n"
+    "  funcd run a.wasm -- one two      run a WASI program once\n"
+    "\n"
+    "funcd COMMAND --help tells more.";
+
+// ", did you mean 'serve'?" or nothing.
+std::string meant(std::string_view word, const std::vector<std::string>& known) {
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  const auto found = nearest(word, candidates);
+  return found ? fmt::format(", did you mean '{}'?", *found) : std::string();
+}
+
+std::vector<std::string> verbs_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  return names;
+}
+
+std::vector<std::string> flags_of(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const auto* option : verb.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+const CLI::App* chosen_verb(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? &app : chosen.front();
+}
+
+// What the library says of a wrong command line, in our words where a typo is likely.
+int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const auto* verb = chosen_verb(app);
+  std::string message = error.what();
+  message = message.substr(0, message.find('\n'));
+  const auto extras = verb->remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+    const auto flag = extras.front().substr(0, extras.front().find('='));
+    message = flag.starts_with('-')
+                  ? fmt::format("unknown flag {}{}", flag, meant(flag, flags_of(*verb)))
+                  : fmt::format("'{}' is one argument too many", flag);
+  }
+  const auto prefix = verb == &app ? std::string("funcd") : "funcd " + verb->get_name();
+  print_error(fmt::format("funcd: {}\nsee {} --help\n", message, prefix));
+  return kWrongUsage;
+}
+
+int parse_and_run(CLI::App& app, const Action& action, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
+  } catch (const CLI::ParseError& error) {
+    return report_usage(app, error);
+  }
+  const int code = action();
+  if (code == kDone && std::ferror(stdout) != 0) {
+    return report(Error{"stdout: cannot be written"}, kBad);
+  }
+  return code;
+}
+
+}  // namespace
+
+int report(const Error& error, int code) {
+  print_error(fmt::format("funcd: {}\n", error.message));
+  return code;
+}
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void print_error(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Serves WebAssembly functions over HTTP: a folder of .wasm files is a web service.",
+               "funcd");
+  app.set_version_flag("--version", "funcd " FUNCD_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+
+  // What stands after "--" is the guest's and never ours to read.
+  const bool is_run = argc > 1 && std::strcmp(argv[1], "run") == 0;
+  char** end = argv + argc;
+  char** separator =
+      is_run ? std::find_if(argv, end,
+                            [](const char* argument) { return std::strcmp(argument, "--") == 0; })
+             : end;
+  std::vector<std::string> guest_arguments;
+  if (separator != end) guest_arguments.assign(separator + 1, end);
+
+  Action action;
+  add_serve(app, action);
+  add_run(app, action, std::move(guest_arguments));
+  add_check(app, action);
+  add_compile(app, action);
+  add_list(app, action);
+  add_status(app, action);
+  add_invoke(app, action);
+
+  if (argc < 2) {
+    print_error(fmt::format("funcd: expected a command: {}\nsee funcd --help\n",
+                            fmt::join(verbs_of(app), ", ")));
+    return kWrongUsage;
+  }
+  if (argv[1][0] != '-') {
+    const auto verbs = verbs_of(app);
+    if (std::ranges::find(verbs, argv[1]) == verbs.end()) {
+      print_error(fmt::format("funcd: unknown command '{}'{}\nsee funcd --help\n", argv[1],
+                              meant(argv[1], verbs)));
+      return kWrongUsage;
+    }
+  }
+  return parse_and_run(app, action, static_cast<int>(separator - argv), argv);
+}
+
+}  // namespace funcd::cli

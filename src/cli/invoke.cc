@@ -1,0 +1,96 @@
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+
+#include "cli/admin_client.h"
+#include "cli/verbs.h"
+
+namespace funcd::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Prints the body of the response. Exit code: 0 when the status is below 400, else 1.\n"
+    "\n"
+    "Examples:\n"
+    "  funcd invoke hello\n"
+    "  funcd invoke gojson --data '{\"name\": \"ada\", \"age\": 36}'\n"
+    "  funcd invoke users --path /users/7?full=1";
+
+struct Invoke {
+  std::string name;
+  std::string data;
+  std::string method;
+  std::string path;
+  std::string admin = "127.0.0.1:8001";
+};
+
+// Where a function answers: the server's address, and the path of the request.
+struct Target {
+  http::Endpoint server;
+  std::string path;
+};
+
+Result<Target> find(const Invoke& invoke) {
+  const auto admin = http::parse_endpoint(invoke.admin);
+  if (!admin) return fail("--admin: {}", admin.error().message);
+  const auto function = TRY(get_json(*admin, "/v1/functions/" + invoke.name));
+  const auto status = TRY(get_json(*admin, "/v1/status"));
+  try {
+    if (function.at("route").is_null()) {
+      return fail("{} is not live: {}", invoke.name,
+                  function.at("error").is_null() ? "it is being built"
+                                                 : function.at("error").get<std::string>());
+    }
+    const auto listen = status.at("listen").get<std::string>();
+    Target target;
+    target.server = TRY(http::parse_endpoint(listen.substr(listen.find("://") + 3)));
+    target.path = invoke.path.empty() ? function.at("route").get<std::string>() : invoke.path;
+    if (target.path.find_first_of("{*") != std::string::npos) {
+      return fail("{} answers at {}; name the path with --path", invoke.name, target.path);
+    }
+    return target;
+  } catch (const nlohmann::json::exception& error) {
+    return fail("{}: this is another version's admin address: {}", invoke.admin, error.what());
+  }
+}
+
+int invoke_once(const Invoke& invoke) {
+  const auto target = find(invoke);
+  if (!target) return report(target.error(), kBad);
+  ClientRequest wanted;
+  wanted.method = !invoke.method.empty() ? invoke.method : invoke.data.empty() ? "GET" : "POST";
+  wanted.target = target->path;
+  wanted.body = invoke.data;
+  wanted.timeout = std::chrono::minutes(10);  // the server's own limits are shorter
+  const auto response = request(target->server, wanted);
+  if (!response) return report(response.error(), kBad);
+  const bool needs_newline = ::isatty(STDOUT_FILENO) == 1 && !response->body.ends_with('\n');
+  print(fmt::format("{}{}", response->body, needs_newline ? "\n" : ""));
+  if (response->status < 400) return kDone;
+  return report(Error{fmt::format("{}: status {}{}{}", invoke.name, response->status,
+                                  response->reason.empty() ? "" : ", ", response->reason)},
+                kBad);
+}
+
+}  // namespace
+
+void add_invoke(CLI::App& app, Action& action) {
+  auto* verb = app.add_subcommand("invoke", "Send a request to a function of a running server");
+  const auto request = std::make_shared<Invoke>();
+  verb->add_option("NAME", request->name, "the function")->required();
+  verb->add_option("--data", request->data, "the request's body; makes it a POST")
+      ->type_name("JSON");
+  verb->add_option("--method", request->method, "instead of GET or POST")->type_name("METHOD");
+  verb->add_option("--path", request->path, "instead of the function's route")->type_name("PATH");
+  verb->add_option("--admin", request->admin, "the server's admin address")
+      ->type_name("HOST:PORT")
+      ->envname("FUNCD_ADMIN")
+      ->capture_default_str();
+  verb->footer(kFooter);
+  verb->callback([request, &action] { action = [request] { return invoke_once(*request); }; });
+}
+
+}  // namespace funcd::cli
