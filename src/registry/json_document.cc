@@ -222,7 +222,7 @@ void JsonDocument::shrink() {
 const JsonNode* JsonNode::find(std::string_view key) const {
   const JsonNode* found = nullptr;
   if (kind != JsonKind::object) return found;
-  for (const JsonNode* member = begin(); member != end(); member = member[1].after()) {
+  for (const JsonNode* member = begin(); member != end(); member = member->next_key()) {
     if (member->text() == key) found = member + 1;
   }
   return found;
@@ -274,11 +274,11 @@ void append_json(std::string& out, const JsonNode& node) {
       return;
     case JsonKind::object:
       out += '{';
-      for (const JsonNode* key = node.begin(); key != node.end(); key = key[1].after()) {
+      for (const JsonNode* key = node.begin(); key != node.end(); key = key->next_key()) {
         if (key != node.begin()) out += ',';
         append_quoted(out, *key);
         out += ':';
-        append_json(out, key[1]);
+        append_json(out, key->value());
       }
       out += '}';
       return;

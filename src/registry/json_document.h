@@ -23,11 +23,14 @@ struct JsonNode {
 
   // A number as it was written; a string decoded, UTF-8.
   [[nodiscard]] std::string_view text() const { return {data, size}; }
-  // For an array: element by element. For an object: begin() is the first key, its value is key +
-  // 1, and after(key + 1) is the next key.
+  // Of a container: from its first element or key to where what follows it begins. after() leads
+  // from element to element, next_key() from key to key.
   [[nodiscard]] const JsonNode* begin() const { return this + 1; }
   [[nodiscard]] const JsonNode* end() const { return this + span; }
   [[nodiscard]] const JsonNode* after() const { return this + span; }
+  // Of a key.
+  [[nodiscard]] const JsonNode& value() const { return this[1]; }
+  [[nodiscard]] const JsonNode* next_key() const { return value().after(); }
   // The value of an object's member, or null. Of equal keys the last one counts.
   [[nodiscard]] const JsonNode* find(std::string_view key) const;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,29 +9,41 @@
 
 namespace funcd::registry {
 
-// A compiled JSON Schema (draft 7), with the leniency of the response model that users of the
-// `data` contract know: a number in a string passes for a number, a property that the schema does
-// not name is dropped.
+struct SchemaTree;
+
+// What becomes of a property that an object's schema does not name.
+enum class Unnamed : std::uint8_t { drop, keep };
+
+// A compiled JSON Schema (draft 7, references within the document), with the leniency of the
+// response model that users of the `data` contract know: a number in a string passes for a number,
+// a property that the schema does not name is dropped.
 class JsonSchema {
  public:
   // `file` names the schema in errors.
   [[nodiscard]] static Result<std::shared_ptr<const JsonSchema>> parse(std::string_view json,
-                                                                      std::string_view file);
+                                                                       std::string_view file);
+  explicit JsonSchema(std::unique_ptr<const SchemaTree> tree);  // for parse()
   ~JsonSchema();
   JsonSchema(const JsonSchema&) = delete;
   JsonSchema& operator=(const JsonSchema&) = delete;
 
   // The document as the schema wants it, compact, numbers digit for digit as they were written;
-  // or why it does not fit: "age: expected integer, got \"x\"". Thread-safe.
-  [[nodiscard]] Result<std::string> conform(std::string_view json) const;
+  // or why it does not fit: "age: expected integer, got \"x\"". A property that `properties` does
+  // not name is dropped, unless `additionalProperties` is stated as true or a schema; dropping goes
+  // with the order of `properties`, keeping with that of the document, and there
+  // `"additionalProperties": false` is an error as it says. Thread-safe.
+  [[nodiscard]] Result<std::string> conform(std::string_view json,
+                                            Unnamed unnamed = Unnamed::drop) const;
+  // Whether the document fits to the letter of draft 7; else why not. Thread-safe.
+  [[nodiscard]] Result<> validate(std::string_view json) const;
 
-  // "integer", "number", "boolean", "string", ... of a top-level property; "" when not named.
+  // "integer", "number", "boolean", "string", ... of a top-level property, of several types the
+  // first that is not null; "" when not named. For an array, of its elements with item_type_of().
   [[nodiscard]] std::string_view type_of(std::string_view property) const;
+  [[nodiscard]] std::string_view item_type_of(std::string_view property) const;
 
  private:
-  struct Body;
-  explicit JsonSchema(std::unique_ptr<Body> body);
-  std::unique_ptr<Body> body_;
+  std::unique_ptr<const SchemaTree> tree_;
 };
 
 }  // namespace funcd::registry

@@ -1,0 +1,111 @@
+#include "registry/json_schema.h"
+
+#include "registry/json_document.h"
+#include "registry/schema_check.h"
+#include "registry/schema_compile.h"
+#include "registry/schema_conform.h"
+
+namespace funcd::registry {
+namespace {
+
+constexpr std::string_view kTooMuchWork = "takes too much work to check against its schema";
+
+// Follows references, and takes the first alternative that is not null.
+const Schema* with_type(const Schema* schema) {
+  while (schema != nullptr && schema->types.empty()) {
+    const Schema* next = schema->reference;
+    for (const auto* list : {&schema->all_of, &schema->any_of, &schema->one_of}) {
+      for (const Schema* each : *list) {
+        const bool is_null = each->types == std::vector{SchemaType::null};
+        if (next == nullptr && !is_null) next = each;
+      }
+    }
+    schema = next;
+  }
+  return schema;
+}
+
+std::string_view type_name_of(const Schema* schema) {
+  schema = with_type(schema);
+  if (schema == nullptr) return "";
+  for (SchemaType type : schema->types) {
+    if (type != SchemaType::null) return name_of(type);
+  }
+  return name_of(SchemaType::null);
+}
+
+// The schema of a property of the document itself, also of those that it is composed of.
+const Schema* property_of(const Schema* schema, std::string_view property) {
+  while (schema->reference != nullptr) schema = schema->reference;
+  if (const auto index = schema->find(property)) return schema->properties[*index].schema;
+  for (const auto* list : {&schema->all_of, &schema->any_of, &schema->one_of}) {
+    for (const Schema* each : *list) {
+      if (const Schema* found = property_of(each, property)) return found;
+    }
+  }
+  return nullptr;
+}
+
+// A document for each thread: a call that is over leaves its memory to the next one, within bounds.
+class ScratchDocument {
+ public:
+  ScratchDocument() = default;
+  ~ScratchDocument() { document().shrink(); }
+  ScratchDocument(const ScratchDocument&) = delete;
+  ScratchDocument& operator=(const ScratchDocument&) = delete;
+
+  JsonDocument* operator->() const { return &document(); }
+
+ private:
+  static JsonDocument& document() {
+    thread_local JsonDocument kept;
+    return kept;
+  }
+};
+
+}  // namespace
+
+JsonSchema::JsonSchema(std::unique_ptr<const SchemaTree> tree) : tree_(std::move(tree)) {}
+JsonSchema::~JsonSchema() = default;
+
+Result<std::shared_ptr<const JsonSchema>> JsonSchema::parse(std::string_view json,
+                                                            std::string_view file) {
+  Result<std::unique_ptr<const SchemaTree>> tree = compile_schema(json);
+  if (!tree) return fail("{}: {}", file, tree.error().message);
+  return std::make_shared<const JsonSchema>(std::move(*tree));
+}
+
+Result<std::string> JsonSchema::conform(std::string_view json, Unnamed unnamed) const {
+  const ScratchDocument document;
+  TRY(document->parse(json));
+  std::string out;
+  out.reserve(json.size());
+  Misfit misfit;
+  SchemaConform conforming(document->root(), unnamed, out);
+  const bool is_fit = conforming.write(*tree_->root, document->root(), &misfit);
+  if (conforming.is_exhausted()) return fail("{}", kTooMuchWork);
+  if (!is_fit) return fail(Error{misfit.text()});
+  return out;
+}
+
+Result<> JsonSchema::validate(std::string_view json) const {
+  const ScratchDocument document;
+  TRY(document->parse(json));
+  Misfit misfit;
+  SchemaCheck check(document->root());
+  const bool is_fit = check.fits(*tree_->root, document->root(), &misfit);
+  if (check.is_exhausted()) return fail("{}", kTooMuchWork);
+  if (!is_fit) return fail(Error{misfit.text()});
+  return {};
+}
+
+std::string_view JsonSchema::type_of(std::string_view property) const {
+  return type_name_of(property_of(tree_->root, property));
+}
+
+std::string_view JsonSchema::item_type_of(std::string_view property) const {
+  const Schema* array = with_type(property_of(tree_->root, property));
+  return array == nullptr ? "" : type_name_of(array->items);
+}
+
+}  // namespace funcd::registry
