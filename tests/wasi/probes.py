@@ -1,7 +1,8 @@
 """Calls of WASI preview 1 functions, each with what it is given and what it leaves in memory.
 
 A probe is made into a command that calls one function, prints errno and a piece of memory in
-hexadecimal, and exits with errno. Addresses: 1024 a buffer of 64 bytes that begins as 0xaa, 2048 the text "a/b", 2100 an
+hexadecimal, and exits with errno. Addresses: 1024 a buffer of 64 bytes that begins as 0xaa (as 0
+where a structure with padding is written, whose padding is anybody's), 2048 the text "a/b", 2100 an
 iovec of (1024, 8), 2200 two iovecs of which the first is empty, 3000 to 3200 poll subscriptions.
 """
 
@@ -37,6 +38,10 @@ class Probe:
     arguments: tuple[int, ...]
     shown: int = 32  # bytes of the buffer; 0 where they differ from run to run
     first: str = ""  # a call before: "fd_close 1"
+
+    @property
+    def fill(self) -> int:
+        return 0 if self.function in ("fd_fdstat_get", "fd_filestat_get", "poll_oneoff") else 0xAA
 
     @property
     def name(self) -> str:
@@ -86,7 +91,7 @@ def program(probe: Probe) -> bytes:
     return assemble(f"""(module {imports}
       (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
       (memory (export "memory") 1)
-      (data (i32.const {BUFFER}) {wat_string(bytes([0xAA]) * 64)})
+      (data (i32.const {BUFFER}) {wat_string(bytes([probe.fill]) * 64)})
       (data (i32.const {PATH}) "a/b")
       (data (i32.const {IOVEC}) {wat_string(_iovec(BUFFER, 8))})
       (data (i32.const {IOVECS}) {wat_string(_iovec(BUFFER, 0) + _iovec(BUFFER + 16, 4))})
