@@ -165,7 +165,7 @@ void Invocation::poll(TimePoint now) {
 void Invocation::finish() {
   auto shaped = contract::shape(call(), task_->ending(), std::move(stdio_->out()));
   if (const auto* failure = std::get_if<contract::Failure>(&shaped)) {
-    fail(*failure);
+    fail(*failure, contract::style_for(*revision_, dispatcher_.options_.errors));
     return;
   }
   conclude(std::get<http::Response>(std::move(shaped)), Reason::none, {});
@@ -179,10 +179,10 @@ void Invocation::respond_failure(const contract::Failure& failure, std::string_v
 }
 
 void Invocation::fail(const contract::Failure& failure) {
-  const contract::ErrorStyle style =
-      phase_ == Phase::running
-          ? contract::style_for(*revision_, dispatcher_.options_.errors)
-          : dispatcher_.options_.errors;
+  fail(failure, dispatcher_.options_.errors);
+}
+
+void Invocation::fail(const contract::Failure& failure, contract::ErrorStyle style) {
   conclude(contract::error_response(failure, style, id_text()), failure.reason, failure.detail);
 }
 

@@ -57,6 +57,8 @@ class Invocation final : public http::ExchangeListener {
   void on_timer();
   [[nodiscard]] contract::Call call() const;
   void finish();
+  // The function's own failures may have a style of their own, all others have the server's.
+  void fail(const contract::Failure& failure, contract::ErrorStyle style);
   void fail(const contract::Failure& failure);
   // Counts, logs, leaves the table, responds: `this` is gone.
   void conclude(http::Response response, Reason reason, std::string_view detail);

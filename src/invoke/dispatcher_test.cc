@@ -1,0 +1,198 @@
+#include "invoke/dispatcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/check.h"
+#include "engine/engine.h"
+#include "testing/fake_exchange.h"
+
+namespace funcd::invoke {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::FakeExchange;
+
+constexpr std::string_view kPrints = R"((module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\10\00\00\00\07\00\00\00") (data (i32.const 16) "{\"a\":1}")
+  (func (export "_start")
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))))";
+
+constexpr std::string_view kLoops =
+    R"((module (memory (export "memory") 1) (func (export "_start") (loop $l br $l))))";
+
+// Sleeps for an hour.
+constexpr std::string_view kSleeps = R"((module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const 3600000000000))
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))))";
+
+engine::Engine& shared_engine() {
+  static const std::unique_ptr<engine::Engine> engine = [] {
+    auto made = engine::Engine::create({.instances_max = 64});
+    CHECK(made.has_value(), "{}", made.error().message);
+    return std::move(made).value();
+  }();
+  return *engine;
+}
+
+std::shared_ptr<const registry::Revision> revision_of(const std::string& name,
+                                                      std::string_view text,
+                                                      registry::Limits limits = {}) {
+  const auto wasm = engine::Engine::wasm_from_text(text);
+  CHECK(wasm.has_value(), "{}", wasm.error().message);
+  auto program = shared_engine().load(*shared_engine().compile(*wasm), engine::FileAccess::none);
+  CHECK(program.has_value(), "{}", program.error().message);
+  auto revision = std::make_shared<registry::Revision>();
+  revision->function = std::make_shared<registry::Function>(name, 1);
+  revision->manifest.limits = limits;
+  revision->route = "/" + name;
+  revision->program = std::make_shared<const engine::Program>(std::move(*program));
+  return revision;
+}
+
+class DispatcherTest : public ::testing::Test {
+ protected:
+  void serve(std::vector<std::shared_ptr<const registry::Revision>> revisions) {
+    auto catalog = registry::Catalog::build(std::move(revisions));
+    CHECK(catalog.has_value(), "{}", catalog.error().message);
+    dispatcher_.publish(std::move(*catalog));
+  }
+
+  // Runs the loop until the exchange has its response.
+  const http::Response& response_to(FakeExchange& exchange) {
+    const std::jthread ticker(
+        [](const std::stop_token& stop) { shared_engine().run_ticker(stop); });
+    const auto work = boost::asio::make_work_guard(loop_.io());
+    while (!exchange.response()) loop_.io().run_one();
+    return *exchange.response();
+  }
+
+  Loop loop_;
+  Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
+  bool is_building_ = false;
+  Dispatcher dispatcher_{loop_, admission_,
+                         {.queue_timeout = milliseconds(30),
+                          .build_timeout = milliseconds(30),
+                          .is_building = [this](std::string_view) { return is_building_; }}};
+};
+
+TEST_F(DispatcherTest, AnswersAtOnceWhenTheGuestDoesNotWait) {
+  serve({revision_of("f", kPrints)});
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  ASSERT_TRUE(exchange.response());
+  EXPECT_EQ(exchange.response()->status, 200);
+  EXPECT_EQ(exchange.response()->body, R"({"a":1})");
+  EXPECT_EQ(admission_.running(), 0U);
+}
+
+TEST_F(DispatcherTest, UnknownPathIsCountedAndNotFound) {
+  serve({revision_of("f", kPrints)});
+  FakeExchange exchange("GET", "/g");
+  dispatcher_.on_request(exchange);
+  ASSERT_TRUE(exchange.response());
+  EXPECT_EQ(exchange.response()->status, 404);
+  EXPECT_EQ(dispatcher_.unmatched(Reason::not_found), 1U);
+}
+
+TEST_F(DispatcherTest, LoopingGuestEndsAndOthersAreServedMeanwhile) {
+  serve({revision_of("loops", kLoops, {.timeout = milliseconds(60)}), revision_of("f", kPrints)});
+  FakeExchange loops("GET", "/loops");
+  dispatcher_.on_request(loops);
+  const std::jthread ticker([](const std::stop_token& stop) { shared_engine().run_ticker(stop); });
+  ASSERT_FALSE(loops.response());
+  FakeExchange quick("GET", "/f");
+  dispatcher_.on_request(quick);
+  EXPECT_TRUE(quick.response());
+  EXPECT_EQ(response_to(loops).status, 504);
+}
+
+TEST_F(DispatcherTest, HangUpEndsTheGuest) {
+  const auto revision = revision_of("sleeps", kSleeps);
+  serve({revision});
+  FakeExchange exchange("GET", "/sleeps");
+  dispatcher_.on_request(exchange);
+  EXPECT_EQ(admission_.running(), 1U);
+  exchange.hang_up();
+  EXPECT_EQ(admission_.running(), 0U);
+  const auto totals = revision->function->metrics.totals();
+  EXPECT_EQ(totals.by_reason[static_cast<std::size_t>(Reason::cancelled)], 1U);
+}
+
+TEST_F(DispatcherTest, FullFunctionHasOthersWaitThenRefusesThem) {
+  serve({revision_of("sleeps", kSleeps, {.concurrency = 1})});
+  FakeExchange running("GET", "/sleeps");
+  FakeExchange waiting("GET", "/sleeps");
+  FakeExchange waiting_too("GET", "/sleeps");
+  FakeExchange one_more("GET", "/sleeps");
+  for (FakeExchange* exchange : {&running, &waiting, &waiting_too, &one_more}) {
+    dispatcher_.on_request(*exchange);
+  }
+  // The queue has two places.
+  ASSERT_TRUE(one_more.response());
+  EXPECT_EQ(one_more.response()->status, 503);
+  EXPECT_THAT(one_more.response()->fields.bytes(), ::testing::HasSubstr("retry-after"));
+  EXPECT_FALSE(waiting.response());
+  EXPECT_EQ(response_to(waiting).status, 503);
+}
+
+TEST_F(DispatcherTest, PlaceThatBecomesFreeGoesToTheOldest) {
+  serve({revision_of("sleeps", kSleeps, {.concurrency = 1})});
+  FakeExchange running("GET", "/sleeps");
+  FakeExchange waiting("GET", "/sleeps");
+  dispatcher_.on_request(running);
+  dispatcher_.on_request(waiting);
+  EXPECT_EQ(admission_.waiting(), 1U);
+  running.hang_up();
+  loop_.io().poll();
+  EXPECT_EQ(admission_.waiting(), 0U);
+  EXPECT_EQ(admission_.running(), 1U);
+}
+
+TEST_F(DispatcherTest, RequestWaitsForAFirstBuild) {
+  is_building_ = true;
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  EXPECT_FALSE(exchange.response());
+  serve({revision_of("f", kPrints)});
+  ASSERT_TRUE(exchange.response());
+  EXPECT_EQ(exchange.response()->status, 200);
+}
+
+TEST_F(DispatcherTest, FirstBuildThatTakesTooLongIsToldSo) {
+  is_building_ = true;
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  const http::Response& response = response_to(exchange);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, ::testing::HasSubstr("building"));
+}
+
+TEST_F(DispatcherTest, BodyBeyondTheLimitNeverReachesTheGuest) {
+  serve({revision_of("f", kPrints, {.request_body_bytes = 3})});
+  FakeExchange exchange("POST", "/f", "four");
+  dispatcher_.on_request(exchange);
+  ASSERT_TRUE(exchange.response());
+  EXPECT_EQ(exchange.response()->status, 413);
+}
+
+TEST_F(DispatcherTest, InFlightKeepsItsRevision) {
+  serve({revision_of("f", kSleeps, {.timeout = milliseconds(20)})});
+  FakeExchange old("GET", "/f");
+  dispatcher_.on_request(old);
+  serve({revision_of("f", kPrints)});
+  FakeExchange fresh("GET", "/f");
+  dispatcher_.on_request(fresh);
+  EXPECT_EQ(fresh.response()->status, 200);
+  EXPECT_EQ(response_to(old).status, 504);
+}
+
+}  // namespace
+}  // namespace funcd::invoke
