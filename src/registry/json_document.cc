@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "registry/json_surrogate.h"
 
 namespace funcd::registry {
 namespace {
@@ -13,7 +14,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kNodesKept = 16'384;
-constexpr std::size_t kDecodedBytesKept = 256 * 1024;
+constexpr std::size_t kBytesKept = 256 * 1024;
 
 // Accepts what is JSON and keeps nothing.
 struct Acceptor {
@@ -50,49 +51,12 @@ json::parse_options parser_options() {
   return options;
 }
 
-// The characters that JSON makes a string escape (RFC 8259 7).
-bool needs_escape(char character) {
-  return static_cast<unsigned char>(character) < 0x20 || character == '"' || character == '\\';
-}
-
-void append_escape(std::string& out, char character) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  switch (character) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\b':
-      out += "\\b";
-      return;
-    case '\f':
-      out += "\\f";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      break;
-  }
-  const auto code = static_cast<unsigned char>(character);
-  out += "\\u00";
-  out += kHex[code >> 4];
-  out += kHex[code & 0xF];
-}
-
-void append_quoted(std::string& out, const JsonNode& string) {
-  if (!string.is_plain) return append_json_string(out, string.text());
-  out += '"';
-  out += string.text();
-  out += '"';
+bool is_accepted(std::string_view text) {
+  thread_local json::basic_parser<Acceptor> parser(parser_options());
+  parser.reset();
+  json::error_code code;
+  const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
+  return !code && used == text.size();
 }
 
 }  // namespace
@@ -200,6 +164,17 @@ struct JsonBuilder {
 };
 
 Result<> JsonDocument::parse(std::string_view text) {
+  has_lone_surrogates_ = false;
+  Result<> built = build(text);
+  if (built) return built;
+  std::optional<std::string> marked = mark_lone_surrogates(text);
+  if (!marked) return built;
+  marked_ = std::move(*marked);
+  has_lone_surrogates_ = true;
+  return build(marked_);
+}
+
+Result<> JsonDocument::build(std::string_view text) {
   thread_local json::basic_parser<JsonBuilder> parser(parser_options());
   if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return fail("too long for JSON");
   parser.reset();
@@ -216,7 +191,8 @@ Result<> JsonDocument::parse(std::string_view text) {
 
 void JsonDocument::shrink() {
   if (nodes_.capacity() > kNodesKept) std::vector<JsonNode>().swap(nodes_);
-  if (decoded_.capacity() > kDecodedBytesKept) std::string().swap(decoded_);
+  if (decoded_.capacity() > kBytesKept) std::string().swap(decoded_);
+  if (marked_.capacity() > kBytesKept) std::string().swap(marked_);
 }
 
 const JsonNode* JsonNode::find(std::string_view key) const {
@@ -229,67 +205,9 @@ const JsonNode* JsonNode::find(std::string_view key) const {
 }
 
 bool is_json(std::string_view text) {
-  thread_local json::basic_parser<Acceptor> parser(parser_options());
-  parser.reset();
-  json::error_code code;
-  const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
-  return !code && used == text.size();
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  std::size_t done = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (!needs_escape(text[i])) continue;
-    out.append(text, done, i - done);
-    append_escape(out, text[i]);
-    done = i + 1;
-  }
-  out.append(text, done);
-  out += '"';
-}
-
-void append_json(std::string& out, const JsonNode& node) {
-  switch (node.kind) {
-    case JsonKind::null:
-      out += "null";
-      return;
-    case JsonKind::boolean:
-      out += node.boolean ? "true" : "false";
-      return;
-    case JsonKind::number:
-      out += node.text();
-      return;
-    case JsonKind::string:
-      append_quoted(out, node);
-      return;
-    case JsonKind::array:
-      out += '[';
-      for (const JsonNode* element = node.begin(); element != node.end();
-           element = element->after()) {
-        if (element != node.begin()) out += ',';
-        append_json(out, *element);
-      }
-      out += ']';
-      return;
-    case JsonKind::object:
-      out += '{';
-      for (const JsonNode* key = node.begin(); key != node.end(); key = key->next_key()) {
-        if (key != node.begin()) out += ',';
-        append_quoted(out, *key);
-        out += ':';
-        append_json(out, key->value());
-      }
-      out += '}';
-      return;
-  }
-}
-
-std::string_view trim_json_space(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\r";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  if (is_accepted(text)) return true;
+  const std::optional<std::string> marked = mark_lone_surrogates(text);
+  return marked && is_accepted(*marked);
 }
 
 }  // namespace funcd::registry

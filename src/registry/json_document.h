@@ -48,14 +48,20 @@ class JsonDocument {
   [[nodiscard]] Result<> parse(std::string_view text);
   // Of the last parse() that was good.
   [[nodiscard]] const JsonNode& root() const { return nodes_.front(); }
+  // A string of it holds half of a surrogate pair, which is no text: kSurrogateMark stands there.
+  [[nodiscard]] bool has_lone_surrogates() const { return has_lone_surrogates_; }
   // Gives back what a large document has left behind.
   void shrink();
 
  private:
   friend struct JsonBuilder;
+  [[nodiscard]] Result<> build(std::string_view text);
+
   std::vector<JsonNode> nodes_;
   std::vector<std::uint32_t> open_;  // containers that are not closed yet
   std::string decoded_;              // strings with escapes; reserved once, so that views stay good
+  std::string marked_;               // the text, where it has lone surrogates
+  bool has_lone_surrogates_ = false;
 };
 
 // Whether `text` is one JSON value, within kJsonDepthMax. Thread-safe.

@@ -56,7 +56,7 @@ TEST(JsonDocument, RefusesWhatIsNoJson) {
                            "\"\\x41\"",
                            "\"\xFF\"",
                            "\"\xED\xA0\x80\"",
-                           "\"\\ud800\"",
+
                            "\xEF\xBB\xBF{}",
                            "{} x",
                            "[1]]",
@@ -70,6 +70,25 @@ TEST(JsonDocument, RefusesWhatIsNoJson) {
   }
   EXPECT_FALSE(is_json(std::string_view("{}\0", 3)));
   EXPECT_EQ(compact("{} x"), "error: not JSON at byte 3: text after the value");
+}
+
+TEST(JsonDocument, AcceptsHalvesOfSurrogatePairsAndTells) {
+  JsonDocument document;
+  for (const char* text : {R"("\ud800")", R"(["\udc00\ud800"])", R"({"a\uDBFF":"\\\ud800\u0041"})",
+                           R"("\ud83d\ude00\ude00")"}) {
+    EXPECT_TRUE(is_json(text)) << text;
+    EXPECT_TRUE(document.parse(text)) << text;
+    EXPECT_TRUE(document.has_lone_surrogates()) << text;
+  }
+  for (const char* text : {R"("\ud83d\ude00")", R"("\\ud800")", "\"\uFDD0\""}) {
+    EXPECT_TRUE(document.parse(text)) << text;
+    EXPECT_FALSE(document.has_lone_surrogates()) << text;
+  }
+  for (const char* text : {R"("\ud800)", R"("\ud800" x)", R"(\ud800)", R"("\ud800\")", R"("\ud80")",
+                           R"("\ud800\u")"}) {
+    EXPECT_FALSE(is_json(text)) << text;
+    EXPECT_FALSE(document.parse(text)) << text;
+  }
 }
 
 TEST(JsonDocument, AcceptsNumbersOfAnySize) {

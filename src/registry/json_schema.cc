@@ -1,6 +1,7 @@
 #include "registry/json_schema.h"
 
 #include "registry/json_document.h"
+#include "registry/json_surrogate.h"
 #include "registry/schema_check.h"
 #include "registry/schema_compile.h"
 #include "registry/schema_conform.h"
@@ -85,6 +86,8 @@ Result<std::string> JsonSchema::conform(std::string_view json, Unnamed unnamed) 
   const bool is_fit = conforming.write(*tree_->root, document->root(), &misfit);
   if (conforming.is_exhausted()) return fail("{}", kTooMuchWork);
   if (!is_fit) return fail(Error{misfit.text()});
+  const bool is_text = !document->has_lone_surrogates() || out.find(kSurrogateMark) == out.npos;
+  if (!is_text) return fail("a string holds half of a surrogate pair, which is no text");
   return out;
 }
 

@@ -93,6 +93,13 @@ TEST(JsonSchema, StringsComeOutUnescapedWhereTheyMay) {
             "\"\xC3\xA9/\\u0007\\n\xF0\x9F\x98\x80\"");
 }
 
+TEST(JsonSchema, HalfOfASurrogatePairMayOnlyBeDropped) {
+  EXPECT_EQ(conform(kItem, R"({"name":"n","age":1,"description":"d","x":"\ud800"})"),
+            R"({"name":"n","age":1,"description":"d"})");
+  EXPECT_EQ(conform(kItem, R"({"name":"\ud800","age":1,"description":"d"})"),
+            "misfit: a string holds half of a surrogate pair, which is no text");
+}
+
 TEST(JsonSchema, UnnamedPropertiesAreDroppedUnlessAllowed) {
   const std::string_view given = R"({"b":[1, 2],"a":"1"})";
   EXPECT_EQ(conform(R"({"properties":{"a":{"type":"integer"}}})", given), R"({"a":1})");
