@@ -36,7 +36,9 @@ struct RequestHead {
 class FieldBlock {
  public:
   // Appends "name: value\r\n". False, with nothing appended, when the name is no token or the value
-  // holds a control character (RFC 9110 5.5): a guest can never split a response.
+  // holds a control character (RFC 9110 5.5): a guest can never split a response. Fields that are
+  // the session's own (content-length, connection, date, transfer-encoding, ...) are left out, and
+  // that is no error.
   [[nodiscard]] bool add(std::string_view name, std::string_view value);
   [[nodiscard]] std::string_view bytes() const { return bytes_; }
   [[nodiscard]] bool empty() const { return bytes_.empty(); }

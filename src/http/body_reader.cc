@@ -1,0 +1,112 @@
+#include "http/body_reader.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace funcd::http {
+namespace {
+
+// Memory follows what has arrived and not what was announced, which costs the client nothing.
+constexpr std::size_t kFirstBytes = 64 * 1024;
+constexpr std::size_t kKeptBytesMax = 64 * 1024;
+
+}  // namespace
+
+void BodyReader::begin(RequestParser& parser) {
+  parser_ = &parser;
+  framing_ = parser.framing();
+  is_complete_ = framing_ == RequestParser::Framing::none;
+  is_dropped_ = has_begun_ = false;
+  missing_ = framing_ == RequestParser::Framing::length ? *parser.head().content_length : 0;
+  bytes_max_ = 0;
+  buffer_.clear(kKeptBytesMax);
+  body_ = {};
+}
+
+void BodyReader::keep(std::size_t bytes_max) {
+  bytes_max_ = bytes_max;
+}
+
+void BodyReader::drop(std::size_t bytes_max) {
+  is_dropped_ = true;
+  dropped_ = 0;
+  bytes_max_ = bytes_max;
+}
+
+BodyReader::Progress BodyReader::pull(InputBuffer& input) {
+  if (is_complete_) return Progress::complete;
+  has_begun_ = has_begun_ || !input.unread().empty();
+  if (framing_ == RequestParser::Framing::length) return pull_length(input);
+  return pull_chunks(input);
+}
+
+BodyReader::Progress BodyReader::pull_length(InputBuffer& input) {
+  const std::uint64_t kept = is_dropped_ ? 0 : buffer_.size();
+  if (missing_ > bytes_max_ || kept > bytes_max_ - missing_) return Progress::too_large;
+  const std::string_view unread = input.unread();
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(missing_, unread.size()));
+  const bool is_all_there = buffer_.is_empty() && count == missing_;
+  if (!is_dropped_ && !is_all_there) {
+    reserve();
+    buffer_.append(unread.substr(0, count));
+  }
+  input.consume(count);
+  missing_ -= count;
+  if (missing_ > 0) return Progress::need_more;
+  is_complete_ = true;
+  body_ = is_all_there ? unread.substr(0, count) : buffer_.view();
+  return Progress::complete;
+}
+
+BodyReader::Progress BodyReader::pull_chunks(InputBuffer& input) {
+  std::size_t taken = 0;
+  const RequestParser::ChunkProgress progress =
+      parser_->parse_chunks(input.unread(), is_dropped_ ? SIZE_MAX : bytes_max_, buffer_, taken);
+  input.consume(taken);
+  if (is_dropped_) {
+    // Counted as it comes: a chunk's size says nothing about how much of it is there.
+    dropped_ += buffer_.size();
+    buffer_.clear(kKeptBytesMax);
+    if (dropped_ > bytes_max_) return Progress::too_large;
+  }
+  switch (progress) {
+    case RequestParser::ChunkProgress::need_more:
+      return Progress::need_more;
+    case RequestParser::ChunkProgress::too_large:
+      return Progress::too_large;
+    case RequestParser::ChunkProgress::malformed:
+      return Progress::malformed;
+    case RequestParser::ChunkProgress::complete:
+      break;
+  }
+  is_complete_ = true;
+  body_ = buffer_.view();
+  return Progress::complete;
+}
+
+void BodyReader::reserve() {
+  const std::size_t step = std::max(kFirstBytes, buffer_.size());
+  buffer_.room(static_cast<std::size_t>(std::min<std::uint64_t>(missing_, step)));
+}
+
+std::span<char> BodyReader::room() {
+  if (framing_ != RequestParser::Framing::length || is_dropped_ || is_complete_) return {};
+  constexpr std::size_t kReceiveBytesMin = 4 * 1024;
+  const std::span<char> left = buffer_.room(0);
+  if (left.size() < std::min<std::uint64_t>(missing_, kReceiveBytesMin)) reserve();
+  const std::span<char> room = buffer_.room(0);
+  return room.first(static_cast<std::size_t>(std::min<std::uint64_t>(missing_, room.size())));
+}
+
+void BodyReader::commit(std::size_t bytes) {
+  CHECK(bytes <= missing_, "{} of {}", bytes, missing_);
+  missing_ -= bytes;
+  has_begun_ = true;
+  if (!is_dropped_) buffer_.commit(bytes);
+  if (missing_ > 0) return;
+  is_complete_ = true;
+  body_ = buffer_.view();
+}
+
+}  // namespace funcd::http

@@ -1,0 +1,56 @@
+#include "http/input_buffer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+namespace funcd::http {
+
+InputBuffer::Block InputBuffer::make_block(std::size_t capacity) {
+  return {std::make_unique_for_overwrite<char[]>(capacity), capacity};
+}
+
+void InputBuffer::unpin() {
+  is_pinned_ = false;
+  if (pinned_.empty()) return;
+  for (Block& block : pinned_) {
+    if (block.capacity == kBlockBytes) spare_ = std::move(block);
+  }
+  pinned_.clear();
+}
+
+std::span<char> InputBuffer::room(std::size_t unread_bytes_max) {
+  const std::size_t unread = end_ - begin_;
+  if (unread >= unread_bytes_max) return {};
+  if (!is_pinned_) {
+    // A block that one large request has needed is not kept for the small ones after it.
+    if (unread == 0 && block_.capacity > kBlockBytes) block_ = Block{};
+    if (unread == 0 || block_.capacity - end_ < kRoomBytesMin) {
+      if (unread > 0) std::memmove(block_.bytes.get(), block_.bytes.get() + begin_, unread);
+      begin_ = 0;
+      end_ = unread;
+    }
+  }
+  if (block_.capacity - end_ < kRoomBytesMin) {
+    move_to_block_of(std::max(kBlockBytes, std::bit_ceil(unread + 2 * kRoomBytesMin)));
+  }
+  return {block_.bytes.get() + end_, block_.capacity - end_};
+}
+
+void InputBuffer::move_to_block_of(std::size_t capacity) {
+  Block block;
+  if (capacity == spare_.capacity) {
+    block = std::exchange(spare_, Block{});
+  } else {
+    block = make_block(capacity);
+  }
+  const std::size_t unread = end_ - begin_;
+  if (unread > 0) std::memcpy(block.bytes.get(), block_.bytes.get() + begin_, unread);
+  if (is_pinned_ && block_.capacity > 0) pinned_.push_back(std::move(block_));
+  block_ = std::move(block);
+  begin_ = 0;
+  end_ = unread;
+}
+
+}  // namespace funcd::http

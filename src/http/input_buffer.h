@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace funcd::http {
+
+// What a session has received and not yet taken. Bytes lie in one block; while pinned, what was
+// taken stays where it is too, so that views of a request's head and body hold until its response.
+class InputBuffer {
+ public:
+  static constexpr std::size_t kBlockBytes = 8 * 1024;
+  static constexpr std::size_t kRoomBytesMin = 1024;
+
+  [[nodiscard]] std::string_view unread() const {
+    return {block_.bytes.get() + begin_, end_ - begin_};
+  }
+  void consume(std::size_t bytes) { begin_ += bytes; }
+
+  // Where to receive to: kRoomBytesMin at least, or nothing when `unread_bytes_max` are unread
+  // already. May move the unread bytes. Not to be asked for again before commit().
+  [[nodiscard]] std::span<char> room(std::size_t unread_bytes_max);
+  void commit(std::size_t bytes) { end_ += bytes; }
+
+  void pin() { is_pinned_ = true; }
+  void unpin();
+
+ private:
+  struct Block {
+    std::unique_ptr<char[]> bytes;
+    std::size_t capacity = 0;
+  };
+  [[nodiscard]] static Block make_block(std::size_t capacity);
+  void move_to_block_of(std::size_t capacity);
+
+  Block block_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  bool is_pinned_ = false;
+  std::vector<Block> pinned_;  // earlier blocks that pinned bytes lie in
+  Block spare_;                // saves an allocation when the next block is wanted
+};
+
+}  // namespace funcd::http

@@ -1,0 +1,80 @@
+#include "http/output.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace funcd::http {
+namespace {
+
+// Copying less than this is cheaper than a second element in the send.
+constexpr std::size_t kCopiedBodyBytesMax = 16 * 1024;
+constexpr std::size_t kFullBytes = 16 * 1024;
+// Kept for the next response.
+constexpr std::size_t kKeptBytesMax = 64 * 1024;
+constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
+}  // namespace
+
+void Output::write(Response response, const ResponseContext& context) {
+  CHECK(body_.empty());
+  if (!write_head(response, context, bytes_)) return;
+  if (response.body.size() <= kCopiedBodyBytesMax) {
+    bytes_.append(response.body);
+  } else {
+    body_ = std::move(response.body);
+  }
+}
+
+bool Output::is_full() const {
+  return bytes_.size() >= kFullBytes || !body_.empty();
+}
+
+long Output::send() {
+  const std::string_view head = bytes_.view();
+  ssize_t sent = 0;
+  if (body_.empty()) {
+    const std::string_view rest = head.substr(sent_);
+    sent = ::send(socket_.native_handle(), rest.data(), rest.size(), kSendFlags);
+  } else {
+    const std::string_view first = head.substr(std::min(sent_, head.size()));
+    const std::string_view second =
+        std::string_view(body_).substr(sent_ - (head.size() - first.size()));
+    // sendmsg() does not write through these pointers.
+    std::array<iovec, 2> parts = {iovec{const_cast<char*>(first.data()), first.size()},
+                                  iovec{const_cast<char*>(second.data()), second.size()}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    sent = ::sendmsg(socket_.native_handle(), &message, kSendFlags);
+  }
+  return sent >= 0 ? sent : -errno;
+}
+
+Output::Progress Output::flush() {
+  const std::size_t total = bytes_.size() + body_.size();
+  Progress progress = Progress::stuck;
+  while (sent_ < total) {
+    const long result = send();
+    if (result == -EINTR) continue;
+    if (result == -EAGAIN) return progress;
+    if (result < 0) return Progress::lost;
+    sent_ += static_cast<std::size_t>(result);
+    counters_.bytes_out.add(static_cast<std::uint64_t>(result));
+    progress = Progress::advanced;
+  }
+  if (total > 0) clear();
+  return Progress::done;
+}
+
+void Output::clear() {
+  bytes_.clear(kKeptBytesMax);
+  body_ = std::string();
+  sent_ = 0;
+}
+
+}  // namespace funcd::http
