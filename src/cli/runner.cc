@@ -105,6 +105,10 @@ int exit_code_of(const engine::Ending& ending) {
   switch (ending.kind) {
     case engine::EndKind::returned:
       return 0;
+    case engine::EndKind::memory_limit:
+      return ending.exit_code != 0
+                 ? exit_code_of({engine::EndKind::exited, ending.exit_code, {}, {}})
+                 : kTrapped;
     case engine::EndKind::exited:
       // The system would keep the lower eight bits, and 256 would look like success.
       return ending.exit_code >= 0 && ending.exit_code <= kCodeMax ? ending.exit_code : 1;
