@@ -30,7 +30,7 @@ def folder(tmp_path) -> Folder:
 
 @pytest.fixture
 def start(folder):
-    """Starts servers on the test's folder; each is stopped, and its behaviour judged, at the end."""
+    """Starts servers on the test's folder; each is stopped, and judged, at the end."""
     with contextlib.ExitStack() as stack:
         def start_one(*flags, ready: bool = True, **options) -> Server:
             server = Server(options.pop("folder", folder), *flags, **options)

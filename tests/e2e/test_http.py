@@ -122,7 +122,8 @@ def test_every_method_by_default(server):
         assert server.request(method, "/hello").body == HELLO
 
 
-@pytest.mark.parametrize("target", ["/", "/nobody", "/hello/more", "/hello/", "/HELLO", "/hello.wasm"])
+@pytest.mark.parametrize("target", [
+    "/", "/nobody", "/hello/more", "/hello/", "/HELLO", "/hello.wasm"])
 def test_not_found(server, target):
     answer = server.get(target)
     assert (answer.status, answer.reason) == (404, "not-found")

@@ -121,7 +121,8 @@ def test_kinds_of_json(server, content_type):
 
 
 def test_form(server):
-    assert data(server, "/echo", "a=1&b=c+d&b=%F0%9F%98%84", FORM) == {"a": "1", "b": ["c d", "😄"]}
+    form = "a=1&b=c+d&b=%F0%9F%98%84"
+    assert data(server, "/echo", form, FORM) == {"a": "1", "b": ["c d", "😄"]}
     assert data(server, "/typed", "age=7&on=false", FORM)["age"] == 7
 
 

@@ -110,7 +110,8 @@ def test_a_failure_leaves_nothing_behind(server):
     open_fds = server.metrics().sum("process_open_fds")
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(server.get, [f"/{n}" for n in names] * 6))
-    wait_until(lambda: server.metrics().sum("process_open_fds") <= open_fds + 2, "no descriptor leaks")
+    wait_until(lambda: server.metrics().sum("process_open_fds") <= open_fds + 2,
+               "no descriptor leaks")
 
 
 def test_concurrency_of_one_function(folder, start):

@@ -181,8 +181,8 @@ def _echoes_list(kind: str) -> bytes:
     def put(at: int) -> str:
         return f"(call $write (i32.const 1) (i32.const {at}) (i32.const 1))"
 
-    body = _for_strings(kind, f"(if (local.get $i) (then {put(1026)})) (call $quote (local.get $at))",
-                        before=put(1024), after=put(1027))
+    each = f"(if (local.get $i) (then {put(1026)})) (call $quote (local.get $at))"
+    body = _for_strings(kind, each, before=put(1024), after=put(1027))
     return module(body, b'[",]\\', extra=_QUOTE)
 
 

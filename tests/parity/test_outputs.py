@@ -18,7 +18,7 @@ def test_same_answer(name, seed_server, funcd_server):
     assert answer.status == expected.status, why
     assert exact(answer.body) == exact(expected.body), why
     assert answer.header("content-type") == expected.header("content-type")
-    assert (answer.reason is None) == (expected.status == 200), "funcd-error says why, and only then"
+    assert (answer.reason is None) == (expected.status == 200), "it says why, and only then"
 
 
 @pytest.mark.parametrize("name", OF_OUTPUTS)

@@ -170,7 +170,8 @@ PROBES: list[Probe] = [
     *_on_each("fd_write", IOVECS, 2, BUFFER + 32, descriptors=(2, 99), shown=40),
     Probe("fd_write", (2, IOVEC, 0, BUFFER + 32), 40),
     Probe("fd_write", (2, OUTSIDE, 1, BUFFER)), Probe("fd_write", (2, IOVEC, 1, OUTSIDE)),
-    *_on_each("fd_pread", IOVEC, 1, 0, BUFFER + 32), *_on_each("fd_pwrite", IOVEC, 1, 0, BUFFER + 32),
+    *_on_each("fd_pread", IOVEC, 1, 0, BUFFER + 32),
+    *_on_each("fd_pwrite", IOVEC, 1, 0, BUFFER + 32),
     # Paths: there is no folder to start from.
     *_on_each("path_create_directory", PATH, 3), *_on_each("path_filestat_get", 0, PATH, 3, BUFFER),
     *_on_each("path_filestat_set_times", 0, PATH, 3, 0, 0, 0),

@@ -95,7 +95,8 @@ def test_a_served_function_reads_its_mount(folder, start):
     assert served(folder, start, reads("file"), False).get("/guest").body == b"inside"
 
 
-@pytest.mark.parametrize("path", ["../secret", "/secret", "../../../../etc/passwd", "../guest.wasm"])
+@pytest.mark.parametrize("path", [
+    "../secret", "/secret", "../../../../etc/passwd", "../guest.wasm"])
 def test_a_served_function_reads_nothing_else(folder, start, path):
     answer = served(folder, start, reads(path), False).get("/guest")
     assert answer.status == 500 and answer.reason == "exit"
