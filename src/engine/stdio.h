@@ -38,7 +38,7 @@ class BufferedStdio final : public Stdio {
   [[nodiscard]] bool is_terminal(int /*descriptor*/) const override { return false; }
 
   std::string& out() { return out_; }
-  std::string& err() { return err_; }
+  [[nodiscard]] const std::string& err() const { return err_; }
   // What stderr has lost because it was full, bytes.
   [[nodiscard]] std::uint64_t err_dropped() const { return err_dropped_; }
 

@@ -67,13 +67,12 @@ class DispatcherTest : public ::testing::Test {
 
   // Runs the loop until the exchange has its response.
   const http::Response& response_to(FakeExchange& exchange) {
-    const std::jthread ticker(
-        [](const std::stop_token& stop) { shared_engine().run_ticker(stop); });
     const auto work = boost::asio::make_work_guard(loop_.io());
     while (!exchange.response()) loop_.io().run_one();
     return *exchange.response();
   }
 
+  std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
   Loop loop_;
   Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
   bool is_building_ = false;
@@ -106,7 +105,6 @@ TEST_F(DispatcherTest, LoopingGuestEndsAndOthersAreServedMeanwhile) {
   serve({revision_of("loops", kLoops, {.timeout = milliseconds(60)}), revision_of("f", kPrints)});
   FakeExchange loops("GET", "/loops");
   dispatcher_.on_request(loops);
-  const std::jthread ticker([](const std::stop_token& stop) { shared_engine().run_ticker(stop); });
   ASSERT_FALSE(loops.response());
   FakeExchange quick("GET", "/f");
   dispatcher_.on_request(quick);

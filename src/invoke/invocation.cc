@@ -211,7 +211,7 @@ void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
 void Invocation::log(int status, Reason reason, std::string_view detail) const {
   const std::string_view function = revision_ ? revision_->function->name : std::string_view();
   if (stdio_ && !stdio_->err().empty()) [[unlikely]] {
-    const std::string_view text(stdio_->err());
+    const std::string_view text = stdio_->err();
     log::info("stderr", {{"function", function},
                          {"invocation", id_text()},
                          {"text", text.substr(0, kStderrLogBytesMax)}});

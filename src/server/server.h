@@ -34,6 +34,10 @@ class Server {
   // "http://127.0.0.1:8000"; the admin one is empty when it is off.
   [[nodiscard]] const std::string& listen_url() const { return facts_.listen_url; }
   [[nodiscard]] const std::string& admin_url() const { return facts_.admin_url; }
+  // What is served at the moment.
+  [[nodiscard]] std::shared_ptr<const registry::Catalog> catalog() const {
+    return registry_->catalog();
+  }
 
   // Called once, on run()'s thread, when all that lay in the source at start has been decided.
   void on_first_scan(std::function<void(const registry::Status&)> callback);
