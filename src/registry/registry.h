@@ -3,13 +3,14 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "engine/engine.h"
 #include "registry/catalog.h"
+#include "registry/folder_source.h"
 #include "registry/manifest.h"
 #include "registry/status.h"
 #include "storage/code_cache.h"
@@ -17,11 +18,20 @@
 namespace funcd::registry {
 
 struct RegistryOptions {
-  std::string folder;           // the source
-  Limits limits;                // of functions whose sidecar is silent
-  Limits ceilings;              // what a sidecar may ask for at the most
-  std::size_t workers = 1;      // how many cells a function's metrics have
+  std::string folder;       // the source
+  Limits limits;            // of functions whose sidecar is silent
+  Limits ceilings;          // what a sidecar may ask for at the most
+  std::size_t workers = 1;  // how many cells a function's metrics have
   std::uint64_t artifact_bytes_max = 256ULL << 20;
+  FolderTiming timing;
+  WatchMode watch_mode = WatchMode::automatic;
+  // While many functions come at once, catalogs are at least that far apart.
+  std::chrono::milliseconds publish_gap{50};
+  // A module that is gone is removed after that: rm and cp, or an editor's save, is no removal, and
+  // neither is a folder that is deleted whole.
+  std::chrono::milliseconds removal_grace{100};
+  // Called by the builder's thread when status() may say something new. May be empty.
+  std::function<void()> on_change;
 };
 
 // Turns what lies in the source into a catalog: watches, and for each change reads, hashes,
@@ -47,8 +57,8 @@ class Registry {
   // From any thread.
   [[nodiscard]] Status status() const;
   [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
-  // From any thread: whether a function of that name or route is known but has no revision yet, as
-  // its first build is under way. `path` is a raw request path.
+  // From any thread: whether a function of that route is known but has no revision yet, as its
+  // first build is under way. `path` is a raw request path.
   [[nodiscard]] bool is_building(std::string_view path) const;
 
  private:

@@ -2,45 +2,25 @@
 
 #include <utility>
 
+#include "http/percent.h"
+
 namespace funcd::registry {
 namespace {
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// RFC 3986 2.1. The text is known to decode.
+// The text is known to decode.
 std::string decoded(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
+  return *http::percent_decode(text);
 }
 
 bool is_encoded(std::string_view text) {
   return text.find('%') != std::string_view::npos;
 }
 
-// Whether each '%' begins an encoded byte that is not NUL, and there is no raw NUL.
 bool is_decodable(std::string_view path) {
   if (path.find('\0') != std::string_view::npos) return false;
-  for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 3)) {
-    if (at + 2 >= path.size()) return false;
-    const int high = hex_value(path[at + 1]);
-    const int low = hex_value(path[at + 2]);
-    if (high < 0 || low < 0 || (high == 0 && low == 0)) return false;
-  }
-  return true;
+  if (!is_encoded(path)) return true;
+  const auto text = http::percent_decode(path);
+  return text && text->find('\0') == std::string::npos;
 }
 
 // "." and "..", with dots perhaps written %2e.

@@ -1,0 +1,304 @@
+#include "registry/builder.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+
+namespace funcd::registry {
+namespace {
+
+// Artifacts above it may take longer to compile than what is ready may wait.
+constexpr std::uint64_t kSlowArtifactBytes = 100U << 10;
+constexpr std::size_t kDigestTold = 12;
+
+std::string text_of(Duration elapsed) {
+  return fmt::format("{:.1f}ms", std::chrono::duration<double, std::milli>(elapsed).count());
+}
+
+// Of the route that it wants; "" when its sidecar does not tell.
+std::string wanted_shape(const Record& record) {
+  return record.sidecar->manifest ? shape_of(record.sidecar->segments) : "";
+}
+
+}  // namespace
+
+Registry::Builder::Builder(const engine::Engine& engine, storage::CodeCache* cache,
+                           RegistryOptions options, Publish publish)
+    : options_(std::move(options)),
+      publish_(std::move(publish)),
+      revisions_(engine, cache, options_.artifact_bytes_max),
+      source_(options_.folder, options_.timing, options_.watch_mode),
+      board_(options_.folder) {}
+
+Result<> Registry::Builder::run(const std::stop_token& stop) {
+  const Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake) return fail("cannot make an event descriptor: raise the limit of open files");
+  const std::stop_callback on_stop(stop, [&wake] {
+    const std::uint64_t one = 1;
+    CHECK(::write(wake.get(), &one, sizeof one) == static_cast<ssize_t>(sizeof one));
+  });
+  TRY(look(Look::first));
+  bool is_first = true;
+  while (!stop.stop_requested()) {
+    if (source_.is_look_due()) (void)look(Look::again);  // an error is in the status
+    remove_missing();
+    if (!queue_.empty() || !deferred_.empty()) {
+      work();
+      continue;
+    }
+    if (is_dirty_ || is_first) publish();
+    if (is_first) board_.finish_first_scan();
+    if (is_first) tell_change();
+    is_first = false;
+    source_.wait(next_deadline(), wake.get());
+  }
+  return {};
+}
+
+Result<> Registry::Builder::build_once() {
+  TRY(look(Look::first));
+  while (!queue_.empty() || !deferred_.empty()) work();
+  publish();
+  board_.finish_first_scan();
+  tell_change();
+  return {};
+}
+
+// One step: builds what is cheapest, or lets those in that waited for a route.
+void Registry::Builder::work() {
+  if (queue_.empty()) {
+    for (const std::string& name : std::exchange(deferred_, {})) {
+      enqueue(records_.at(name), Record::Stage::check);
+    }
+    return;
+  }
+  const auto [stage, bytes, name] = *queue_.begin();
+  const bool is_slow = stage == Record::Stage::compile && bytes > kSlowArtifactBytes;
+  if (is_dirty_ && (is_slow || is_publish_due())) publish();
+  build(records_.at(name));
+}
+
+void Registry::Builder::build(Record& record) {
+  const Record::Stage stage = record.stage;
+  dequeue(record);
+  if (record.missing_since) {
+    record.candidate->wasm.stamp = {};  // it counts as changed should it come back
+    return;
+  }
+  if (!settle_route(record)) return;
+  const TimePoint begin = Clock::now();
+  const RevisionBuilder::Order order{.candidate = *record.candidate,
+                                     .sidecar = *record.sidecar,
+                                     .real_folder = real_folder_,
+                                     .function = record.function,
+                                     .live = record.live,
+                                     .live_key = record.live_key,
+                                     .failed_key = record.failed_key,
+                                     .compile = stage == Record::Stage::compile
+                                                    ? RevisionBuilder::Compile::if_needed
+                                                    : RevisionBuilder::Compile::never};
+  conclude(record, revisions_.build(order), Clock::now() - begin);
+}
+
+// Whether the route is free for this function; else it is told, or put off until another function
+// that comes before it by name is decided.
+bool Registry::Builder::settle_route(Record& record) {
+  const std::string& name = record.candidate->name;
+  in_conflict_.erase(name);
+  const std::string shape = wanted_shape(record);
+  if (shape.empty()) return true;  // what is wrong, the build tells
+  const auto owner = owners_.find(shape);
+  if (owner != owners_.end() && owner->second != name) {
+    Record& other = records_.at(owner->second);
+    if (!other.missing_since) {
+      in_conflict_.insert(name);
+      reject(record, fmt::format("{}.wasm: route {} is that of {}.wasm; name another route in "
+                                 "{}.toml or {}.toml",
+                                 name, record.sidecar->route, owner->second, name, owner->second));
+      return false;
+    }
+    remove(other, "its module is gone and another function has its route");
+  }
+  const auto rivals = wanted_.find(shape);
+  const bool is_second = rivals != wanted_.end() && *rivals->second.begin() < name;
+  if (is_second) deferred_.insert(name);
+  return !is_second;
+}
+
+void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcome,
+                                 Duration elapsed) {
+  using Kind = RevisionBuilder::Outcome::Kind;
+  record.dependencies = std::move(outcome.dependencies);
+  record.is_transient = outcome.is_transient;
+  switch (outcome.kind) {
+    case Kind::must_compile:
+      enqueue(record, Record::Stage::compile);
+      return;
+    case Kind::built:
+      accept(record, std::move(outcome), elapsed);
+      return;
+    case Kind::failed:
+      record.failed_key = outcome.key;
+      reject(record, outcome.error);
+      return;
+    case Kind::same_as_failed:
+      reject(record, record.failed_error);
+      return;
+    case Kind::same_as_live:
+      record.status.state = FunctionState::live;
+      record.status.error.clear();
+      record.failed_error.clear();
+      board_.show(record.status);
+      tell_change();
+      return;
+  }
+}
+
+void Registry::Builder::accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed) {
+  const std::string& name = record.candidate->name;
+  if (record.live) owners_.erase(record.live_shape);
+  record.live = std::move(outcome.revision);
+  record.live_key = std::move(outcome.key);
+  record.failed_key.clear();
+  record.failed_error.clear();
+  std::string shape = wanted_shape(record);
+  const bool has_left_route = !record.live_shape.empty() && record.live_shape != shape;
+  owners_[shape] = name;
+  record.live_shape = std::move(shape);
+  if (has_left_route) retry_conflicts();
+
+  FunctionStatus& status = record.status;
+  status.state = FunctionState::live;
+  status.route = record.live->route;
+  status.contract = name_of(record.live->contract);
+  status.digest = record.live->digest;
+  status.artifact_bytes = outcome.artifact_bytes;
+  status.published_at = record.live->published_at;
+  status.error.clear();
+  status.build_elapsed = std::chrono::duration_cast<std::chrono::microseconds>(elapsed);
+  status.is_from_cache = outcome.is_from_cache;
+  is_dirty_ = true;
+  unannounced_.push_back(name);
+}
+
+void Registry::Builder::reject(Record& record, const std::string& error) {
+  FunctionStatus& status = record.status;
+  status.state = record.live ? FunctionState::stale : FunctionState::failed;
+  status.error = error;
+  if (error != record.failed_error) {
+    record.failed_error = error;
+    status.failed_at = std::chrono::system_clock::now();
+    log::warn("function.rejected",
+              {{"function", status.name},
+               {"error", error},
+               {"consequence", record.live ? "the last good revision stays live" : "not served"}});
+  }
+  board_.show(status);
+  tell_change();
+}
+
+void Registry::Builder::remove(Record& record, std::string_view reason) {
+  const std::string name = record.candidate->name;
+  dequeue(record);
+  deferred_.erase(name);
+  if (record.live) {
+    is_dirty_ = true;
+    log::info("function.removed", {{"function", name}, {"reason", reason}});
+  }
+  if (!record.live_shape.empty()) owners_.erase(record.live_shape);
+  in_conflict_.erase(name);
+  board_.hide(name);
+  auto function = std::move(record.function);
+  record = Record();
+  record.function = std::move(function);
+  retry_conflicts();
+}
+
+void Registry::Builder::remove_missing() {
+  if (is_source_lost_) return;
+  for (auto& [name, record] : records_) {
+    if (!record.missing_since) continue;
+    if (Clock::now() - *record.missing_since < options_.removal_grace) continue;
+    remove(record, "its module is gone");
+  }
+}
+
+// What failed for another's route may have it now.
+void Registry::Builder::retry_conflicts() {
+  for (const std::string& name : std::exchange(in_conflict_, {})) {
+    enqueue(records_.at(name), Record::Stage::check);
+  }
+}
+
+void Registry::Builder::enqueue(Record& record, Record::Stage stage) {
+  dequeue(record);
+  const std::string& name = record.candidate->name;
+  record.stage = stage;
+  record.queued_bytes = record.candidate->wasm.stamp.bytes;
+  record.queued_shape = wanted_shape(record);
+  queue_.emplace(stage, record.queued_bytes, name);
+  if (!record.queued_shape.empty()) wanted_[record.queued_shape].insert(name);
+}
+
+void Registry::Builder::dequeue(Record& record) {
+  if (record.stage == Record::Stage::idle) return;
+  const std::string& name = record.candidate->name;
+  queue_.erase({record.stage, record.queued_bytes, name});
+  record.stage = Record::Stage::idle;
+  const auto wanted = wanted_.find(record.queued_shape);
+  if (wanted == wanted_.end()) return;
+  wanted->second.erase(name);
+  if (wanted->second.empty()) wanted_.erase(wanted);
+}
+
+void Registry::Builder::publish() {
+  std::vector<std::shared_ptr<const Revision>> revisions;
+  for (const auto& [name, record] : records_) {
+    if (record.live) revisions.push_back(record.live);
+  }
+  auto catalog = Catalog::build(std::move(revisions));
+  CHECK(catalog.has_value(), "{}", catalog.error().message);  // routes were settled before
+  board_.show_catalog(*catalog);
+  publish_(*catalog);
+  published_at_ = Clock::now();
+  is_dirty_ = false;
+  for (const std::string& name : std::exchange(unannounced_, {})) {
+    const Record& record = records_.at(name);
+    if (!record.live) continue;  // removed since
+    board_.show(record.status);
+    log::info("function.published",
+              {{"function", name},
+               {"route", record.live->route},
+               {"digest", std::string_view(record.live->digest).substr(0, kDigestTold)},
+               {"code", record.status.is_from_cache ? "cached" : "compiled"},
+               {"elapsed", text_of(published_at_ - record.noticed_at)}});
+  }
+  tell_change();
+}
+
+bool Registry::Builder::is_publish_due() const {
+  return Clock::now() - published_at_ >= options_.publish_gap;
+}
+
+TimePoint Registry::Builder::next_deadline() const {
+  TimePoint deadline = TimePoint::max();
+  if (is_source_lost_) return deadline;
+  for (const auto& [name, record] : records_) {
+    if (record.missing_since) {
+      deadline = std::min<TimePoint>(deadline, *record.missing_since + options_.removal_grace);
+    }
+  }
+  return deadline;
+}
+
+void Registry::Builder::tell_change() const {
+  if (options_.on_change) options_.on_change();
+}
+
+}  // namespace funcd::registry

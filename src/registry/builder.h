@@ -1,0 +1,87 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/clock.h"
+#include "registry/folder_source.h"
+#include "registry/record.h"
+#include "registry/registry.h"
+#include "registry/revision_builder.h"
+#include "registry/status_board.h"
+
+namespace funcd::registry {
+
+// The registry's thread: looks at the source, keeps a record of each function, builds what has
+// changed one after the other, cheapest first, and publishes. Between two builds it looks again
+// when there is news, so that a long queue delays nobody.
+class Registry::Builder {
+ public:
+  Builder(const engine::Engine& engine, storage::CodeCache* cache, RegistryOptions options,
+          Publish publish);
+
+  [[nodiscard]] Result<> run(const std::stop_token& stop);
+  [[nodiscard]] Result<> build_once();
+  [[nodiscard]] const StatusBoard& board() const { return board_; }
+
+ private:
+  enum class Look : std::uint8_t { first, again };
+
+  // builder_look.cc: what is there now, and what of it is to be built.
+  [[nodiscard]] Result<> look(Look kind);
+  [[nodiscard]] Result<FolderScan> scan(Look kind);
+  [[nodiscard]] std::vector<std::string> mounted_folders(const FolderScan& scan) const;
+  void read_sidecars(const FolderScan& scan, Look kind);
+  void plan(const FolderScan& scan, Look kind);
+  [[nodiscard]] bool has_changed(const Record& record, const Candidate& candidate) const;
+  [[nodiscard]] bool is_settled(const Record& record, const Candidate& candidate);
+  void note_missing(const FolderScan& scan);
+  void show_problems(std::vector<Problem> problems);
+  void expect_routes();
+
+  // builder.cc: building and publishing.
+  void work();
+  void build(Record& record);
+  [[nodiscard]] bool settle_route(Record& record);
+  void conclude(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
+  void accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
+  void reject(Record& record, const std::string& error);
+  void remove(Record& record, std::string_view reason);
+  void remove_missing();
+  void enqueue(Record& record, Record::Stage stage);
+  void dequeue(Record& record);
+  void retry_conflicts();
+  void publish();
+  [[nodiscard]] bool is_publish_due() const;
+  [[nodiscard]] TimePoint next_deadline() const;
+  void tell_change() const;
+
+  RegistryOptions options_;
+  Publish publish_;
+  RevisionBuilder revisions_;
+  FolderSource source_;
+  StatusBoard board_;
+
+  std::map<std::string, Record> records_;
+  std::map<std::string, std::string> owners_;  // shape of each live route, and its function
+  // What is to be built: without the compiler before with it, small before large.
+  using Turn = std::tuple<Record::Stage, std::uint64_t, std::string>;
+  std::set<Turn> queue_;
+  std::map<std::string, std::set<std::string>> wanted_;  // shapes of routes, by whom in the queue
+  std::set<std::string> in_conflict_;                    // failed for another's route
+  std::set<std::string> deferred_;  // wait for another function that wants the same route
+  std::vector<std::string> excluded_;
+  std::string real_folder_;
+  std::set<std::string> problems_told_;
+  bool is_source_lost_ = false;
+
+  bool is_dirty_ = false;                 // something is live that no catalog has
+  std::vector<std::string> unannounced_;  // functions in it
+  TimePoint published_at_{};
+};
+
+}  // namespace funcd::registry

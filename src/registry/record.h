@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "registry/folder_scan.h"
+#include "registry/revision.h"
+#include "registry/revision_builder.h"
+#include "registry/sidecar.h"
+#include "registry/status.h"
+
+namespace funcd::registry {
+
+// All that the builder remembers of one function. Kept when its module is gone, for the sake of
+// Function, which is the same when the module comes back.
+struct Record {
+  std::shared_ptr<Function> function;
+  FunctionStatus status;
+
+  // What lies in the source; nothing when the module is gone.
+  std::optional<Candidate> candidate;
+  std::optional<Sidecar> sidecar;
+  std::optional<TimePoint> missing_since;  // it was not found then; it may come back
+
+  // What is live, and what went into it.
+  std::shared_ptr<const Revision> live;
+  std::string live_key;
+  std::string live_shape;  // of its route
+
+  // The last attempt.
+  std::string failed_key;
+  std::string failed_error;  // told already
+  std::vector<Dependency> dependencies;
+  bool is_transient = false;  // it failed for a reason that may pass
+
+  // The attempt that is to come.
+  enum class Stage : std::uint8_t { idle, check, compile };
+  Stage stage = Stage::idle;
+  std::uint64_t queued_bytes = 0;
+  std::string queued_shape;  // of the route that it will want; "" when it cannot be told
+  TimePoint noticed_at{};
+};
+
+}  // namespace funcd::registry

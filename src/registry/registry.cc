@@ -1,0 +1,35 @@
+#include "registry/registry.h"
+
+#include <utility>
+
+#include "registry/builder.h"
+
+namespace funcd::registry {
+
+Registry::Registry(const engine::Engine& engine, storage::CodeCache* cache, RegistryOptions options,
+                   Publish publish)
+    : builder_(std::make_unique<Builder>(engine, cache, std::move(options), std::move(publish))) {}
+
+Registry::~Registry() = default;
+
+Result<> Registry::run(const std::stop_token& stop) {
+  return builder_->run(stop);
+}
+
+Result<> Registry::build_once() {
+  return builder_->build_once();
+}
+
+Status Registry::status() const {
+  return builder_->board().status();
+}
+
+std::shared_ptr<const Catalog> Registry::catalog() const {
+  return builder_->board().catalog();
+}
+
+bool Registry::is_building(std::string_view path) const {
+  return builder_->board().is_building(path);
+}
+
+}  // namespace funcd::registry

@@ -1,0 +1,247 @@
+#include "registry/revision_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.h"
+#include "registry/artifact.h"
+#include "registry/inside.h"
+#include "registry/mounted_folders.h"
+
+namespace funcd::registry {
+namespace {
+
+constexpr std::uint64_t kSchemaBytesMax = 1ULL << 20;
+// A file that changes while it is read is read again, that often.
+constexpr int kReadsMax = 3;
+constexpr std::size_t kExportsTold = 12;
+
+std::string_view folder_of(std::string_view path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+// auto becomes data where a response schema implies it.
+Result<ContractKind> resolve_contract(const Manifest& manifest) {
+  switch (manifest.contract) {
+    case ContractKind::automatic:
+      return manifest.response_schema ? ContractKind::data : ContractKind::automatic;
+    case ContractKind::data:
+      return ContractKind::data;
+    case ContractKind::cgi:
+      if (manifest.response_schema) {
+        return fail("[response] schema belongs to the data contract, not to cgi");
+      }
+      return ContractKind::cgi;
+    default:
+      return fail("contract '{}' is not served by this version; auto, data and cgi are",
+                  name_of(manifest.contract));
+  }
+}
+
+std::string exports_of(const engine::Program& program) {
+  std::vector<std::string_view> names;
+  for (const engine::Extern& item : program.exports()) {
+    if (names.size() == kExportsTold) {
+      names.emplace_back("...");
+      break;
+    }
+    names.push_back(item.name);
+  }
+  return names.empty() ? "it exports nothing"
+                       : fmt::format("it exports {}", fmt::join(names, ", "));
+}
+
+Result<> check_entry_point(const engine::Program& program) {
+  const auto& exports = program.exports();
+  const auto start = std::find_if(exports.begin(), exports.end(),
+                                  [](const engine::Extern& item) { return item.name == "_start"; });
+  if (start == exports.end()) {
+    const bool is_reactor = program.has_export("_initialize");
+    return fail("has no _start; {}{}; build a command with a main function", exports_of(program),
+                is_reactor ? ": a reactor, which this version does not serve" : "");
+  }
+  if (start->type != "func ()") {
+    return fail("its _start is no function without parameters and results, but {}", start->type);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct RevisionBuilder::Parts {
+  ContractKind contract = ContractKind::automatic;
+  std::shared_ptr<const JsonSchema> request_schema;
+  std::shared_ptr<const JsonSchema> response_schema;
+  std::string schema_texts;
+  std::vector<engine::Mount> mounts;
+  std::vector<std::uint8_t> artifact;
+  std::string digest;
+
+  [[nodiscard]] engine::FileAccess files() const {
+    return mounts.empty() ? engine::FileAccess::none : engine::FileAccess::mounts;
+  }
+  // Names all that a revision depends on, so that two with one key are the same.
+  [[nodiscard]] std::string key(const Sidecar& sidecar) const {
+    std::string text = digest + "\n" + sha256_hex(sidecar.text) + "\n" + sha256_hex(schema_texts);
+    for (const engine::Mount& mount : mounts) text += "\n" + mount.host;
+    return sha256_hex(text);
+  }
+};
+
+namespace {
+
+Result<std::shared_ptr<const JsonSchema>> read_schema(const std::string& path,
+                                                      const RevisionBuilder::Order& order,
+                                                      std::string& texts,
+                                                      RevisionBuilder::Outcome& outcome) {
+  const std::string full = fmt::format("{}/{}", folder_of(order.candidate.wasm.path), path);
+  outcome.dependencies.push_back({full, stamp_of(full)});
+  const auto real = resolve_inside(full, order.real_folder);
+  if (!real) return fail("schema {}: {}", path, real.error().message);
+  auto text = read_text_file(*real, kSchemaBytesMax);
+  if (!text) {
+    outcome.is_transient = true;
+    return fail("schema {}", text.error().message);
+  }
+  texts += *text;
+  texts += '\0';
+  return JsonSchema::parse(*text, path);
+}
+
+}  // namespace
+
+RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
+  Outcome outcome;
+  Parts parts;
+  const auto failed = [&outcome](const Error& error) {
+    outcome.kind = Outcome::Kind::failed;
+    outcome.error = error.message;
+    return outcome;
+  };
+  if (const auto read = read_manifest_parts(order, parts, outcome); !read) {
+    return failed(read.error());
+  }
+  if (const auto read = read_artifact(order, parts, outcome); !read) return failed(read.error());
+  outcome.key = parts.key(order.sidecar);
+  if (order.live && outcome.key == order.live_key) {
+    outcome.kind = Outcome::Kind::same_as_live;
+    return outcome;
+  }
+  if (outcome.key == order.failed_key) {
+    outcome.kind = Outcome::Kind::same_as_failed;
+    return outcome;
+  }
+  const auto program = find_program(order, parts, outcome);
+  if (!program) {
+    return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, program.error().message)});
+  }
+  if (*program == nullptr) {
+    outcome.kind = Outcome::Kind::must_compile;
+    return outcome;
+  }
+  if (const auto checked = check_program(order, **program); !checked) {
+    return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, checked.error().message)});
+  }
+  outcome.kind = Outcome::Kind::built;
+  outcome.revision =
+      std::make_shared<const Revision>(Revision{.function = order.function,
+                                                .digest = std::move(parts.digest),
+                                                .manifest = *order.sidecar.manifest,
+                                                .contract = parts.contract,
+                                                .route = order.sidecar.route,
+                                                .program = *program,
+                                                .request_schema = std::move(parts.request_schema),
+                                                .response_schema = std::move(parts.response_schema),
+                                                .mounts = std::move(parts.mounts),
+                                                .published_at = std::chrono::system_clock::now()});
+  return outcome;
+}
+
+// All but the artifact. Errors name the sidecar.
+Result<> RevisionBuilder::read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome) {
+  if (!order.sidecar.manifest) {
+    outcome.is_transient = order.sidecar.is_unread;
+    return fail(order.sidecar.manifest.error());
+  }
+  const Manifest& manifest = *order.sidecar.manifest;
+  const auto in_sidecar = [&order](const Error& error) {
+    return fail("{}.toml: {}", order.candidate.name, error.message);
+  };
+  const auto contract = resolve_contract(manifest);
+  if (!contract) return in_sidecar(contract.error());
+  parts.contract = *contract;
+  for (const auto& [path, schema] :
+       {std::pair(&manifest.request_schema, &parts.request_schema),
+        std::pair(&manifest.response_schema, &parts.response_schema)}) {
+    if (!*path) continue;
+    auto read = read_schema(**path, order, parts.schema_texts, outcome);
+    if (!read) return in_sidecar(read.error());
+    *schema = std::move(*read);
+  }
+  for (const MountSpec& mount : manifest.mounts) {
+    const std::string host = fmt::format("{}/{}", order.real_folder, mount.host);
+    // Its content is the guest's business; what counts is whether it is there.
+    auto stamp = stamp_of(host);
+    if (stamp) stamp = FileStamp{.device = stamp->device, .inode = stamp->inode};
+    outcome.dependencies.push_back({host, stamp, true});
+  }
+  auto mounts = resolve_mounts(manifest, order.candidate, order.real_folder);
+  if (!mounts) return in_sidecar(mounts.error());
+  parts.mounts = std::move(*mounts);
+  return {};
+}
+
+Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcome& outcome) {
+  const std::string& path = order.candidate.wasm.path;
+  for (int reads = 0; reads < kReadsMax; ++reads) {
+    const auto before = stamp_of(path);
+    if (before && before->bytes > artifact_bytes_max_) {
+      return fail("{}.wasm: has {} bytes, more than the {} that an artifact may have",
+                  order.candidate.name, before->bytes, artifact_bytes_max_);
+    }
+    auto bytes = read_file(path, artifact_bytes_max_);
+    if (!bytes) {
+      outcome.is_transient = true;
+      return fail(bytes.error());
+    }
+    if (stamp_of(path) != before) continue;
+    parts.digest = sha256_hex(*bytes);
+    parts.artifact = std::move(*bytes);
+    outcome.artifact_bytes = parts.artifact.size();
+    return {};
+  }
+  outcome.is_transient = true;
+  return fail("{}.wasm: changes while it is read", order.candidate.name);
+}
+
+// The program, an error, or null when it has to be compiled and must not.
+Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_program(const Order& order,
+                                                                             const Parts& parts,
+                                                                             Outcome& outcome) {
+  TRY(check_artifact(parts.artifact));
+  outcome.is_from_cache = true;
+  if (order.live && order.live->digest == parts.digest &&
+      order.live->mounts.empty() == parts.mounts.empty()) {
+    return order.live->program;
+  }
+  if (auto program = loader_.load_cached(parts.digest, parts.files())) return program;
+  if (order.compile == Compile::never) return nullptr;
+  outcome.is_from_cache = false;
+  return loader_.compile(parts.artifact, parts.digest, parts.files());
+}
+
+Result<> RevisionBuilder::check_program(const Order& order, const engine::Program& program) const {
+  TRY(check_entry_point(program));
+  const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
+  if (program.memory_bytes_min() > limit) {
+    return fail(
+        "declares {} of memory at its start, more than its limit of {}; raise "
+        "limits.memory in {}.toml",
+        format_size(program.memory_bytes_min()), format_size(limit), order.candidate.name);
+  }
+  const auto probed = loader_.engine().probe(program, limit);
+  if (!probed) return fail("no instance of it can be made: {}", probed.error().message);
+  return {};
+}
+
+}  // namespace funcd::registry

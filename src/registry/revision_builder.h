@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/folder_scan.h"
+#include "registry/program_loader.h"
+#include "registry/revision.h"
+#include "registry/sidecar.h"
+
+namespace funcd::registry {
+
+// A file or folder besides module and sidecar that a revision was made of, or failed for.
+struct Dependency {
+  std::string path;
+  std::optional<FileStamp> stamp;  // nothing: it was not there; of a folder, only which one it is
+  bool is_folder = false;
+};
+
+// Makes revisions of what lies in the source: reads, hashes, validates, compiles, links, and makes
+// one instance. Knows nothing of what else is live.
+class RevisionBuilder {
+ public:
+  // `engine` and `cache` (may be null) outlive this.
+  RevisionBuilder(const engine::Engine& engine, storage::CodeCache* cache,
+                  std::uint64_t artifact_bytes_max)
+      : loader_(engine, cache), artifact_bytes_max_(artifact_bytes_max) {}
+
+  enum class Compile : std::uint8_t { if_needed, never };
+  struct Order {
+    const Candidate& candidate;
+    const Sidecar& sidecar;
+    const std::string& real_folder;
+    std::shared_ptr<Function> function;
+    std::shared_ptr<const Revision> live;  // its program is used again if the artifact is the same
+    std::string live_key;                  // Outcome::key of it
+    std::string failed_key;                // and of the last one that failed
+    Compile compile = Compile::if_needed;
+  };
+
+  struct Outcome {
+    enum class Kind : std::uint8_t {
+      built,           // `revision`
+      same_as_live,    // nothing that matters has changed
+      same_as_failed,  // nor has what failed; its error stands
+      must_compile,    // and was told not to
+      failed,          // `error`
+    };
+    Kind kind = Kind::failed;
+    std::shared_ptr<const Revision> revision;
+    std::string error;          // names the file: "hello.wasm: ..."
+    bool is_transient = false;  // of an error: the system's, which may pass without a change here
+    std::string key;            // names all that went into it; "" when it was not all read
+    std::uint64_t artifact_bytes = 0;
+    bool is_from_cache = false;  // no compiler ran
+    std::vector<Dependency> dependencies;
+  };
+  [[nodiscard]] Outcome build(const Order& order);
+
+ private:
+  struct Parts;  // what is read before the compiler is asked
+  [[nodiscard]] Result<> read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome);
+  [[nodiscard]] Result<> read_artifact(const Order& order, Parts& parts, Outcome& outcome);
+  [[nodiscard]] Result<std::shared_ptr<const engine::Program>> find_program(const Order& order,
+                                                                            const Parts& parts,
+                                                                            Outcome& outcome);
+  [[nodiscard]] Result<> check_program(const Order& order, const engine::Program& program) const;
+
+  ProgramLoader loader_;
+  std::uint64_t artifact_bytes_max_;
+};
+
+}  // namespace funcd::registry

@@ -1,0 +1,45 @@
+#include "registry/sidecar.h"
+
+#include "base/file.h"
+
+namespace funcd::registry {
+namespace {
+
+Result<Manifest> without_sidecar(const Limits& defaults) {
+  Manifest manifest;
+  manifest.limits = defaults;
+  return manifest;
+}
+
+}  // namespace
+
+Sidecar read_sidecar(const Candidate& candidate, const Limits& defaults, const Limits& ceilings) {
+  Sidecar sidecar{.text = {},
+                  .manifest = without_sidecar(defaults),
+                  .route = {},
+                  .segments = {},
+                  .mount_hosts = {}};
+  if (!candidate.sidecar_error.empty()) {
+    sidecar.manifest = fail("{}", candidate.sidecar_error);
+  } else if (candidate.sidecar) {
+    auto text = read_text_file(candidate.sidecar->path, kSidecarBytesMax);
+    if (text) {
+      sidecar.text = std::move(*text);
+      sidecar.manifest = parse_manifest(sidecar.text, candidate.name + ".toml", defaults, ceilings);
+      sidecar.mount_hosts = mount_hosts_of(sidecar.text);
+    } else {
+      sidecar.manifest = fail(text.error());
+      sidecar.is_unread = true;
+    }
+  }
+  sidecar.route = "/" + candidate.name;
+  if (sidecar.manifest && sidecar.manifest->route) sidecar.route = *sidecar.manifest->route;
+  auto segments = parse_route(sidecar.route);
+  if (segments)
+    sidecar.segments = std::move(*segments);
+  else if (sidecar.manifest)
+    sidecar.manifest = fail(segments.error());
+  return sidecar;
+}
+
+}  // namespace funcd::registry

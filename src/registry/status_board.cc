@@ -1,0 +1,104 @@
+#include "registry/status_board.h"
+
+#include <utility>
+
+namespace funcd::registry {
+
+std::string_view name_of(FunctionState state) {
+  switch (state) {
+    case FunctionState::building:
+      return "building";
+    case FunctionState::live:
+      return "live";
+    case FunctionState::stale:
+      return "stale";
+    case FunctionState::failed:
+      return "failed";
+  }
+  return "";
+}
+
+void StatusBoard::show(FunctionStatus status) {
+  const std::lock_guard lock(mutex_);
+  if (status.state != FunctionState::building) forget_expected(status.name);
+  std::string name = status.name;
+  functions_.insert_or_assign(std::move(name), std::move(status));
+}
+
+void StatusBoard::hide(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  forget_expected(name);
+  functions_.erase(name);
+}
+
+void StatusBoard::show_problems(std::vector<Problem> problems) {
+  const std::lock_guard lock(mutex_);
+  problems_ = std::move(problems);
+}
+
+void StatusBoard::show_source_error(std::string error) {
+  const std::lock_guard lock(mutex_);
+  source_error_ = std::move(error);
+}
+
+void StatusBoard::show_catalog(std::shared_ptr<const Catalog> catalog) {
+  const std::lock_guard lock(mutex_);
+  catalog_ = std::move(catalog);
+}
+
+void StatusBoard::finish_first_scan() {
+  const std::lock_guard lock(mutex_);
+  is_first_scan_done_ = true;
+}
+
+void StatusBoard::expect(const std::vector<Expected>& functions) {
+  RouteTable routes;
+  std::vector<std::string> names;
+  std::map<std::string, std::size_t> numbers;
+  for (const Expected& function : functions) {
+    // Of two that want one route it does not matter which is waited for.
+    if (routes.add(function.route, static_cast<std::uint32_t>(names.size()))) continue;
+    numbers.emplace(function.name, names.size());
+    names.push_back(function.name);
+  }
+  const std::lock_guard lock(mutex_);
+  expected_routes_ = std::move(routes);
+  expected_names_ = std::move(names);
+  expected_numbers_ = std::move(numbers);
+  expected_count_ = expected_numbers_.size();
+}
+
+void StatusBoard::forget_expected(const std::string& name) {
+  const auto number = expected_numbers_.find(name);
+  if (number == expected_numbers_.end()) return;
+  expected_names_[number->second].clear();
+  expected_numbers_.erase(number);
+  expected_count_ = expected_numbers_.size();
+}
+
+Status StatusBoard::status() const {
+  Status status;
+  status.source = source_;
+  const std::lock_guard lock(mutex_);
+  status.functions.reserve(functions_.size());
+  for (const auto& [name, function] : functions_) status.functions.push_back(function);
+  status.problems = problems_;
+  status.is_first_scan_done = is_first_scan_done_;
+  status.source_error = source_error_;
+  return status;
+}
+
+std::shared_ptr<const Catalog> StatusBoard::catalog() const {
+  const std::lock_guard lock(mutex_);
+  return catalog_;
+}
+
+bool StatusBoard::is_building(std::string_view path) const {
+  // Asked for each path that meets nothing: mostly there is nothing to wait for.
+  if (expected_count_.load(std::memory_order_relaxed) == 0) return false;
+  const std::lock_guard lock(mutex_);
+  const auto found = expected_routes_.find(path);
+  return found.kind == RouteTable::Found::Kind::found && !expected_names_[found.number].empty();
+}
+
+}  // namespace funcd::registry

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "registry/catalog.h"
+#include "registry/route_table.h"
+#include "registry/status.h"
+
+namespace funcd::registry {
+
+// What the builder's thread shows to the others: the catalog and the status. Thread-safe.
+class StatusBoard {
+ public:
+  explicit StatusBoard(std::string source) : source_(std::move(source)) {}
+
+  // From the builder's thread.
+  void show(FunctionStatus status);
+  void hide(const std::string& name);
+  void show_problems(std::vector<Problem> problems);
+  void show_source_error(std::string error);
+  void show_catalog(std::shared_ptr<const Catalog> catalog);
+  void finish_first_scan();
+  // A route whose function has its first build before it, until that function is shown in another
+  // state than building, or hidden.
+  struct Expected {
+    std::string name;
+    std::vector<Segment> route;
+  };
+  void expect(const std::vector<Expected>& functions);
+
+  // From any thread.
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
+  [[nodiscard]] bool is_building(std::string_view path) const;
+
+ private:
+  void forget_expected(const std::string& name);
+
+  const std::string source_;
+  mutable std::mutex mutex_;
+  std::map<std::string, FunctionStatus> functions_;
+  std::vector<Problem> problems_;
+  std::string source_error_;
+  bool is_first_scan_done_ = false;
+  std::shared_ptr<const Catalog> catalog_ = std::make_shared<const Catalog>();
+  RouteTable expected_routes_;
+  std::vector<std::string> expected_names_;  // by number in the table; empty: not any more
+  std::map<std::string, std::size_t> expected_numbers_;
+  std::atomic<std::size_t> expected_count_{0};
+};
+
+}  // namespace funcd::registry
