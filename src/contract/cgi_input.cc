@@ -1,6 +1,9 @@
 #include "contract/cgi_input.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "http/percent.h"
@@ -8,84 +11,128 @@
 namespace funcd::contract {
 namespace {
 
-char upper(char character) {
-  return character >= 'a' && character <= 'z' ? static_cast<char>(character - 'a' + 'A')
-                                              : character;
+// Fields that no HTTP_ variable is made of: those with a variable of their own, those of the
+// connection rather than the request (RFC 3875 4.1.18), and `proxy`, which would become HTTP_PROXY.
+constexpr std::array<std::string_view, 9> kPassedOver = {
+    "connection", "content-length",    "content-type", "keep-alive", "proxy", "proxy-connection",
+    "te",         "transfer-encoding", "upgrade"};
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_plain(char c) {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '-';
 }
 
-// "accept-language" to "HTTP_ACCEPT_LANGUAGE" (RFC 3875 4.1.18).
-std::string variable_of(std::string_view field) {
-  std::string name = "HTTP_";
-  for (const char character : field) name.push_back(character == '-' ? '_' : upper(character));
-  return name;
+bool has_variable(std::string_view field) {
+  return std::all_of(field.begin(), field.end(), is_plain) &&
+         std::none_of(kPassedOver.begin(), kPassedOver.end(), [&](std::string_view each) {
+           return http::equals_ignoring_case(each, field);
+         });
 }
 
-// The part of the route without parameters: where the script is. The rest of the path is its own.
-std::string_view script_of(std::string_view route, std::string_view path) {
-  const std::size_t open = route.find_first_of("{*");
-  if (open == std::string_view::npos) return path;
-  return path.substr(0, route.substr(0, open).rfind('/'));
-}
+// Adds variables to the environment but for those that [env] has.
+class Variables {
+ public:
+  Variables(engine::StringBlock& env, const registry::Manifest& manifest)
+      : env_(env), manifest_(manifest) {}
 
-bool is_set_elsewhere(std::string_view field) {
-  return http::equals_ignoring_case(field, "content-type") ||
-         http::equals_ignoring_case(field, "content-length") ||
-         http::equals_ignoring_case(field, "proxy");
-}
+  void add(std::string_view name, std::string_view value) {
+    const auto is_same = [&](const auto& each) { return each.first == name; };
+    if (std::none_of(manifest_.env.begin(), manifest_.env.end(), is_same)) env_.add(name, value);
+  }
 
-// Repeated fields become one value (RFC 3875 4.1.18, RFC 9110 5.3).
-void add_fields(engine::StringBlock& env, std::span<const http::Field> fields) {
-  for (std::size_t index = 0; index < fields.size(); ++index) {
-    const http::Field& field = fields[index];
+  // "accept-language" as HTTP_ACCEPT_LANGUAGE.
+  void add_field(std::string_view field, std::string_view value) {
+    name_ = "HTTP_";
+    for (const char c : field) {
+      name_ += c == '-' ? '_' : static_cast<char>(is_letter(c) ? c & ~0x20 : c);
+    }
+    add(name_, value);
+  }
+
+ private:
+  engine::StringBlock& env_;
+  const registry::Manifest& manifest_;
+  std::string name_;
+};
+
+// Fields of one name become one value (RFC 3875 4.1.18): cookies by "; " (RFC 9113 8.2.3), all
+// others by ", " (RFC 9110 5.3).
+void add_fields(Variables& variables, std::span<const http::Field> fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const http::Field& field = fields[i];
     const auto is_same = [&](const http::Field& other) {
       return http::equals_ignoring_case(other.name, field.name);
     };
-    const auto begin = fields.begin();
-    const auto here = begin + static_cast<std::ptrdiff_t>(index);
-    if (is_set_elsewhere(field.name) || std::any_of(begin, here, is_same)) continue;
-    if (std::none_of(here + 1, fields.end(), is_same)) {
-      env.add(variable_of(field.name), field.value);
+    const auto before = fields.first(i);
+    const auto after = fields.subspan(i + 1);
+    if (!has_variable(field.name)) continue;
+    if (std::any_of(before.begin(), before.end(), is_same)) continue;
+    if (std::none_of(after.begin(), after.end(), is_same)) {
+      variables.add_field(field.name, field.value);
       continue;
     }
+    const bool is_cookie = http::equals_ignoring_case(field.name, "cookie");
     std::string value(field.value);
-    std::for_each(here + 1, fields.end(), [&](const http::Field& other) {
-      if (is_same(other)) value.append(", ").append(other.value);
-    });
-    env.add(variable_of(field.name), value);
+    for (const http::Field& other : after) {
+      if (is_same(other)) value.append(is_cookie ? "; " : ", ").append(other.value);
+    }
+    variables.add_field(field.name, value);
   }
 }
 
-void add_server(engine::StringBlock& env, std::string_view host) {
-  // "[::1]:8000", "example.com:8000", "example.com"
+// "[::1]:8000", "example.com:8000", "example.com".
+void add_server(Variables& variables, std::string_view host) {
   const std::size_t colon = host.rfind(':');
-  const bool has_port = colon != std::string_view::npos && host.find(']', colon) == host.npos;
-  env.add("SERVER_NAME", has_port ? host.substr(0, colon) : host);
-  env.add("SERVER_PORT", has_port ? host.substr(colon + 1) : "80");
+  const bool has_port = colon != host.npos && host.find(']', colon) == host.npos;
+  const std::string_view name = has_port ? host.substr(0, colon) : host;
+  const std::string_view port = has_port ? host.substr(colon + 1) : "";
+  variables.add("SERVER_NAME", name.empty() ? "localhost" : name);
+  variables.add("SERVER_PORT", port.empty() ? "80" : port);
+}
+
+// How much of the raw path the static part of the route takes: its segments before the first
+// parameter or '*'. Segments are counted, as those of the path may be percent-encoded.
+std::size_t script_size_of(std::string_view route, std::string_view path) {
+  const std::size_t open = route.find_first_of("{*");
+  if (open == route.npos) return path.size();
+  // "/users/{id}" has its parameter behind two slashes: all before the second is the script's.
+  auto slashes = std::count(route.begin(), route.begin() + static_cast<std::ptrdiff_t>(open), '/');
+  std::size_t at = 0;
+  for (at = path.find('/'); --slashes > 0 && at != path.npos; at = path.find('/', at + 1)) {
+  }
+  return std::min(at, path.size());
+}
+
+std::string decoded(std::string_view path) {
+  return http::percent_decode(path).value_or(std::string(path));
 }
 
 }  // namespace
 
 void add_cgi_variables(engine::StringBlock& env, const Call& call) {
   const http::RequestHead& head = call.head;
-  const std::string_view script = script_of(call.revision.route, head.path);
-  env.add("GATEWAY_INTERFACE", "CGI/1.1");
-  env.add("SERVER_SOFTWARE", "funcd/" FUNCD_VERSION);
-  env.add("SERVER_PROTOCOL", head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
-  add_server(env, head.host);
-  env.add("REQUEST_METHOD", head.method);
-  env.add("SCRIPT_NAME", script);
-  env.add("PATH_INFO", http::percent_decode(head.path.substr(script.size())).value_or(""));
-  env.add("QUERY_STRING", head.query);
-  env.add("REMOTE_ADDR", head.remote_address);
-  env.add("REMOTE_HOST", head.remote_address);
-  if (const auto type = head.field("content-type")) env.add("CONTENT_TYPE", *type);
-  if (head.has_body) env.add("CONTENT_LENGTH", std::to_string(call.body.size()));
-  add_fields(env, head.fields);
-  env.add("http_path", head.path);
-  env.add("http_method", head.method);
-  env.add("http_host", head.host);
-  env.add("http_query", head.query);
-  env.add("remote_addr", fmt::format("{}:{}", head.remote_address, head.remote_port));
+  const std::size_t script_size = script_size_of(call.revision.route, head.path);
+  Variables variables(env, call.revision.manifest);
+  variables.add("GATEWAY_INTERFACE", "CGI/1.1");
+  variables.add("SERVER_SOFTWARE", "funcd/" FUNCD_VERSION);
+  variables.add("SERVER_PROTOCOL", head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
+  add_server(variables, head.host);
+  variables.add("REQUEST_METHOD", head.method);
+  variables.add("SCRIPT_NAME", decoded(head.path.substr(0, script_size)));
+  variables.add("PATH_INFO", decoded(head.path.substr(script_size)));
+  variables.add("QUERY_STRING", head.query);
+  variables.add("REMOTE_ADDR", head.remote_address);
+  variables.add("REMOTE_HOST", head.remote_address);
+  if (const auto type = head.field("content-type")) variables.add("CONTENT_TYPE", *type);
+  if (head.has_body) variables.add("CONTENT_LENGTH", fmt::to_string(call.body.size()));
+  add_fields(variables, head.fields);
+  variables.add("http_path", decoded(head.path));
+  variables.add("http_method", head.method);
+  variables.add("http_host", head.host);
+  variables.add("http_query", head.query);
+  variables.add("remote_addr", fmt::format("{}:{}", head.remote_address, head.remote_port));
 }
 
 }  // namespace funcd::contract

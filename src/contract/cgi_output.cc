@@ -1,104 +1,139 @@
 #include "contract/cgi_output.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "base/utf8.h"
+#include "http/characters.h"
 
 namespace funcd::contract {
 namespace {
 
-// A program that prints more before its body does not print a header.
-constexpr std::size_t kHeaderBytesMax = 64 << 10;
+constexpr std::size_t kStatusDigits = 3;
 
-// Of the connection and the message, not of the program's answer (RFC 3875 6.3.4, RFC 9110 7.6.1).
-constexpr std::array<std::string_view, 9> kServerFields = {
-    "connection", "content-length",    "date",    "keep-alive", "proxy-connection",
-    "te",         "transfer-encoding", "trailer", "upgrade"};
+// The fields that CGI itself knows (RFC 3875 6.3).
+enum class CgiField : std::uint8_t { content_type, location, status };
+constexpr std::array<std::string_view, 3> kCgiFields = {"content-type", "location", "status"};
 
-bool is_any_of(std::string_view name, std::span<const std::string_view> names) {
-  return std::any_of(names.begin(), names.end(), [&](std::string_view each) {
-    return http::equals_ignoring_case(name, each);
-  });
+std::optional<CgiField> cgi_field_of(std::string_view name) {
+  for (std::size_t i = 0; i < kCgiFields.size(); ++i) {
+    if (http::equals_ignoring_case(name, kCgiFields[i])) return static_cast<CgiField>(i);
+  }
+  return std::nullopt;
 }
 
-// Takes one line, without its end, off the front; nothing when there is no whole line.
-std::optional<std::string_view> take_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  if (end == std::string_view::npos || end > kHeaderBytesMax) return std::nullopt;
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t";
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 std::optional<http::Field> field_of(std::string_view line) {
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  const std::string_view name = line.substr(0, colon);
-  if (name.find_first_of(" \t\"(),/;<=>?@[\\]{}") != std::string_view::npos) return std::nullopt;
-  std::string_view value = line.substr(colon + 1);
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-  return http::Field{name, value};
+  if (colon == line.npos || !http::is_token(line.substr(0, colon))) return std::nullopt;
+  return http::Field{line.substr(0, colon), trimmed(line.substr(colon + 1))};
 }
 
-// "404", "404 Not Found".
+// Reads a header block line by line.
+class HeaderReader {
+ public:
+  explicit HeaderReader(std::string_view out) : rest_(out.substr(0, kCgiHeaderBytesMax)) {}
+
+  // The next field; nothing after the last, or where there is none.
+  std::optional<http::Field> next() {
+    const std::size_t end = rest_.find('\n');
+    if (end == rest_.npos || ++count_ > kCgiHeaderFieldsMax) return std::nullopt;
+    std::string_view line = rest_.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::optional<http::Field> field = field_of(line);
+    if (!field && !line.empty()) return std::nullopt;
+    rest_.remove_prefix(end + 1);
+    size_ += end + 1;
+    is_complete_ = line.empty();
+    return field;
+  }
+  // The empty line was read.
+  [[nodiscard]] bool is_complete() const { return is_complete_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  std::string_view rest_;
+  std::size_t size_ = 0;
+  std::size_t count_ = 0;
+  bool is_complete_ = false;
+};
+
+// "404", "404 Not Found". A response that is no final one (1xx) cannot be asked for.
 std::optional<int> status_of(std::string_view value) {
+  constexpr int kLowest = 200;
+  constexpr int kHighest = 599;
+  const std::string_view digits = value.substr(0, value.find(' '));
+  if (digits.size() != kStatusDigits || !http::is_digits(digits)) return std::nullopt;
   int status = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), status);
-  const bool is_whole = end == value.data() + value.size() || *end == ' ';
-  if (error != std::errc() || !is_whole || status < 200 || status > 599) return std::nullopt;
-  return status;
+  std::from_chars(digits.data(), digits.data() + digits.size(), status);
+  return status >= kLowest && status <= kHighest ? std::optional(status) : std::nullopt;
+}
+
+// Whether a response of that status has a body at all (RFC 9110 6.4.1).
+bool may_have_body(int status) {
+  return status != 204 && status != 304;
+}
+
+std::string_view type_of_bytes(std::string_view body) {
+  return is_utf8(body) ? "text/plain; charset=utf-8" : "application/octet-stream";
+}
+
+Failure bad_output(std::string detail) {
+  return {Reason::bad_output, std::move(detail)};
 }
 
 }  // namespace
 
 bool has_cgi_header(std::string_view out) {
-  constexpr std::array<std::string_view, 3> kMarks = {"content-type", "status", "location"};
-  std::string_view rest = out.substr(0, kHeaderBytesMax);
+  HeaderReader header(out);
   bool is_marked = false;
-  while (const auto line = take_line(rest)) {
-    if (line->empty()) return is_marked;
-    const auto field = field_of(*line);
-    if (!field) return false;
-    is_marked = is_marked || is_any_of(field->name, kMarks);
-  }
-  return false;
+  while (const auto field = header.next()) is_marked |= cgi_field_of(field->name).has_value();
+  return is_marked && header.is_complete();
 }
 
 std::variant<http::Response, Failure> cgi_response(std::string out) {
   http::Response response;
   std::optional<int> status;
-  bool has_location = false;
-  std::string_view rest = out;
-  while (const auto line = take_line(rest)) {
-    if (line->empty()) break;
-    const auto field = field_of(*line);
-    if (!field) return Failure{Reason::bad_output, "a line of its header block is no field"};
-    if (is_any_of(field->name, kServerFields)) continue;
-    if (http::equals_ignoring_case(field->name, "status")) {
+  std::array<bool, kCgiFields.size()> seen{};
+  HeaderReader header(out);
+  while (const auto field = header.next()) {
+    const std::optional<CgiField> known = cgi_field_of(field->name);
+    if (known && std::exchange(seen[static_cast<std::size_t>(*known)], true)) {
+      return bad_output(fmt::format("its header block has {} twice", field->name));
+    }
+    if (known == CgiField::status) {
       status = status_of(field->value);
-      if (!status) return Failure{Reason::bad_output, "its Status is no number from 200 to 599"};
+      if (!status) return bad_output("its Status is no number from 200 to 599");
       continue;
     }
-    has_location = has_location || http::equals_ignoring_case(field->name, "location");
+    if (http::equals_ignoring_case(field->name, "funcd-error")) continue;
     if (!response.fields.add(field->name, field->value)) {
-      return Failure{Reason::bad_output, "a field of its header block has a control character"};
+      return bad_output(
+          fmt::format("its field {} has a control character in its value", field->name));
     }
   }
+  if (!header.is_complete()) return bad_output("its header block has no end");
+  const bool has_location = seen[static_cast<std::size_t>(CgiField::location)];
   response.status = status.value_or(has_location ? 302 : 200);
-  out.erase(0, out.size() - rest.size());
+  out.erase(0, header.size());
+  if (!may_have_body(response.status)) out.clear();
+  const bool has_type = seen[static_cast<std::size_t>(CgiField::content_type)];
+  if (!has_type && !out.empty()) response.content_type = type_of_bytes(out);
   response.body = std::move(out);
   return response;
 }
 
 http::Response raw_response(std::string out) {
   http::Response response;
-  response.content_type =
-      is_utf8(out) ? std::string_view("text/plain; charset=utf-8") : "application/octet-stream";
+  response.content_type = type_of_bytes(out);
   response.body = std::move(out);
   return response;
 }

@@ -1,23 +1,37 @@
 #include "contract/contract.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "contract/cgi_input.h"
 #include "contract/cgi_output.h"
 #include "contract/data_input.h"
-#include "contract/json_text.h"
+#include "registry/json_document.h"
 
 namespace funcd::contract {
 namespace {
 
 using registry::ContractKind;
 
+constexpr std::size_t kDataBytesKept = 64 << 10;
+
+using Shaped = std::variant<http::Response, Failure>;
+
 // The article's own contract: named, or meant by a schema for the output.
 bool is_data(const registry::Revision& revision) {
-  return revision.contract == ContractKind::data || revision.response_schema != nullptr;
+  return revision.contract == ContractKind::data ||
+         (revision.contract == ContractKind::automatic && revision.response_schema != nullptr);
 }
 
-// Ends after which there is no output to speak of.
+// The contracts of a command, which this room knows.
+bool is_served(ContractKind contract) {
+  return contract == ContractKind::automatic || contract == ContractKind::data ||
+         contract == ContractKind::cgi;
+}
+
+// Ends after which output does not count.
 std::optional<Failure> failure_of(const engine::Ending& ending) {
   switch (ending.kind) {
     case engine::EndKind::returned:
@@ -37,6 +51,18 @@ std::optional<Failure> failure_of(const engine::Ending& ending) {
   return Failure{Reason::internal, ending.message};
 }
 
+// Whether [env] has that name. What the operator says there, no request changes.
+bool sets(const registry::Manifest& manifest, std::string_view name) {
+  return std::any_of(manifest.env.begin(), manifest.env.end(),
+                     [&](const auto& each) { return each.first == name; });
+}
+
+// Of output that is of no use: after an exit code other than 0 that is the reason to tell.
+Failure unusable(const engine::Ending& ending, std::string why) {
+  if (ending.exit_code == 0) return {Reason::bad_output, std::move(why)};
+  return {Reason::exit, fmt::format("it exited with code {}, and {}", ending.exit_code, why)};
+}
+
 http::Response json_response(std::string body) {
   http::Response response;
   response.content_type = "application/json";
@@ -46,63 +72,82 @@ http::Response json_response(std::string body) {
 
 // Passes the text on as it is, but for white space around it.
 http::Response trimmed_json_response(std::string out) {
-  const std::string_view text = trim_json(out);
+  const std::string_view text = registry::trim_json_space(out);
   if (text.size() == out.size()) return json_response(std::move(out));
-  return json_response(std::string(text));
+  const auto start = static_cast<std::size_t>(text.data() - out.data());
+  out.resize(start + text.size());
+  out.erase(0, start);
+  return json_response(std::move(out));
 }
 
-std::variant<http::Response, Failure> shape_data(const registry::Revision& revision,
-                                                 std::string out) {
-  if (!is_json(out)) {
-    return Failure{Reason::bad_output, out.empty() ? "it printed nothing" : "it printed no JSON"};
+Shaped shape_data(const registry::Revision& revision, const engine::Ending& ending,
+                  std::string out) {
+  if (registry::trim_json_space(out).empty()) return unusable(ending, "it printed nothing");
+  if (!revision.response_schema) {
+    if (!registry::is_json(out)) return unusable(ending, "it printed what is no JSON");
+    return trimmed_json_response(std::move(out));
   }
-  if (!revision.response_schema) return trimmed_json_response(std::move(out));
-  auto conforming = revision.response_schema->conform(out);
-  if (!conforming) return Failure{Reason::bad_output, conforming.error().message};
+  Result<std::string> conforming = revision.response_schema->conform(out);
+  if (!conforming)
+    return unusable(ending, "its output does not fit: " + conforming.error().message);
   return json_response(std::move(*conforming));
 }
 
-std::variant<http::Response, Failure> shape_cgi(const engine::Ending& ending, std::string out) {
+Shaped shape_cgi(const engine::Ending& ending, std::string out) {
   if (has_cgi_header(out)) return cgi_response(std::move(out));
-  if (ending.exit_code != 0) {
-    return Failure{Reason::exit, fmt::format("it exited with code {} and no usable output",
-                                             ending.exit_code)};
-  }
+  if (ending.exit_code != 0) return unusable(ending, "left no usable output");
   return raw_response(std::move(out));
 }
 
-std::variant<http::Response, Failure> shape_automatic(const engine::Ending& ending,
-                                                      std::string out) {
-  if (is_json(out)) return trimmed_json_response(std::move(out));
-  if (out.empty() && ending.exit_code == 0) {
-    return Failure{Reason::bad_output, "it printed nothing"};
-  }
+Shaped shape_automatic(const engine::Ending& ending, std::string out) {
+  if (out.empty()) return unusable(ending, "it printed nothing");
+  if (registry::is_json(out)) return trimmed_json_response(std::move(out));
   return shape_cgi(ending, std::move(out));
 }
 
 }  // namespace
 
 std::variant<Prepared, Failure> prepare(const Call& call) {
+  constexpr std::size_t kEnvBytes = 1024;  // what most environments need
+  constexpr std::size_t kEnvStrings = 32;
   const registry::Revision& revision = call.revision;
-  auto data = data_of(call);
-  if (auto* failure = std::get_if<Failure>(&data)) return std::move(*failure);
+  if (!is_served(revision.contract)) {
+    return Failure{Reason::internal,
+                   fmt::format("contract {} is not served here", name_of(revision.contract))};
+  }
+  // Kept from call to call for its memory; a large one is not.
+  thread_local std::string data;
+  data.clear();
+  if (auto failure = append_data(call, data)) return *std::move(failure);
   Prepared prepared;
   prepared.stdin_bytes = call.body;
   prepared.input.args.add(revision.function->name);
   engine::StringBlock& env = prepared.input.env;
-  // First, so that a program that looks a name up finds the operator's value.
+  if (is_data(revision)) {
+    env.reserve(data.size() + sizeof("DATA=") + kEnvBytes / 4, revision.manifest.env.size() + 1);
+  } else {
+    env.reserve(data.size() + kEnvBytes, kEnvStrings);
+  }
   for (const auto& [key, value] : revision.manifest.env) env.add(key, value);
-  env.add("DATA", std::get<std::string>(data));
+  if (!sets(revision.manifest, "DATA")) env.add("DATA", data);
   if (!is_data(revision)) add_cgi_variables(env, call);
+  if (data.capacity() > kDataBytesKept) std::string().swap(data);
   return prepared;
 }
 
-std::variant<http::Response, Failure> shape(const Call& call, const engine::Ending& ending,
-                                            std::string out) {
-  if (auto failure = failure_of(ending)) return std::move(*failure);
-  if (is_data(call.revision)) return shape_data(call.revision, std::move(out));
-  if (call.revision.contract == ContractKind::cgi) return shape_cgi(ending, std::move(out));
-  return shape_automatic(ending, std::move(out));
+Shaped shape(const Call& call, const engine::Ending& ending, std::string out) {
+  if (auto failure = failure_of(ending)) return *std::move(failure);
+  switch (call.revision.contract) {
+    case ContractKind::data:
+      return shape_data(call.revision, ending, std::move(out));
+    case ContractKind::cgi:
+      return shape_cgi(ending, std::move(out));
+    case ContractKind::automatic:
+      return is_data(call.revision) ? shape_data(call.revision, ending, std::move(out))
+                                    : shape_automatic(ending, std::move(out));
+    default:
+      return Failure{Reason::internal, "its contract is not served here"};
+  }
 }
 
 ErrorStyle style_for(const registry::Revision& revision, ErrorStyle server_style) {

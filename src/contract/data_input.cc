@@ -1,188 +1,239 @@
 #include "contract/data_input.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <optional>
-#include <utility>
-#include <vector>
+#include <boost/container/small_vector.hpp>
+#include <unordered_map>
 
 #include "base/utf8.h"
 #include "contract/input_value.h"
-#include "contract/json_text.h"
-#include "http/percent.h"
+#include "contract/media_type.h"
+#include "contract/query.h"
+#include "registry/json_document.h"
 
 namespace funcd::contract {
 namespace {
 
-enum class BodyKind : std::uint8_t { none, json, form };
+using registry::append_json;
+using registry::append_json_string;
+using registry::JsonKind;
+using registry::JsonNode;
 
-// RFC 6839 3.1: any type that ends in +json is JSON.
-BodyKind kind_of(std::string_view content_type) {
-  std::string_view type = content_type.substr(0, content_type.find(';'));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  if (http::equals_ignoring_case(type, "application/x-www-form-urlencoded")) return BodyKind::form;
-  if (http::equals_ignoring_case(type, "application/json")) return BodyKind::json;
-  constexpr std::string_view kSuffix = "+json";
-  const bool has_suffix =
-      type.size() > kSuffix.size() &&
-      http::equals_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix);
-  return has_suffix ? BodyKind::json : BodyKind::none;
+constexpr std::size_t kEntriesScanned = 16;  // above, a hash table is faster
+
+Failure bad_request(std::string detail) {
+  return {Reason::bad_request, std::move(detail)};
+}
+Failure bad_input(std::string detail) {
+  return {Reason::bad_input, std::move(detail)};
 }
 
-// The members of DATA as they come together, in order.
+// A text of the request as messages quote it.
+std::string cut_short(std::string_view text) {
+  constexpr std::size_t kBytesMax = 60;
+  std::size_t size = std::min(text.size(), kBytesMax);
+  const auto is_inside = [&] {
+    return size > 0 && size < text.size() &&
+           (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80;
+  };
+  while (is_inside()) --size;
+  return std::string(text.substr(0, size)) + (size < text.size() ? "..." : "");
+}
+
+// Where an entry's value comes from; a later source replaces what an earlier one said.
+enum class Source : std::uint8_t { defaults, query, path, form, json };
+
+struct Entry {
+  std::string key;
+  std::string json;               // the value so far
+  std::string_view default_json;  // of the manifest, or empty
+  Source source = Source::defaults;
+  std::size_t count = 0;  // values of that source
+};
+
 class DataBuilder {
  public:
-  explicit DataBuilder(const registry::Revision& revision) : revision_(revision) {
-    members_.reserve(revision.manifest.input.size() + 8);
-    for (const auto& [key, json] : revision.manifest.input) {
-      members_.push_back({key, json, type_of_json(json), {}});
+  explicit DataBuilder(const Call& call)
+      : manifest_(call.revision.manifest), schema_(call.revision.request_schema.get()) {
+    for (const auto& [key, json] : manifest_.input) {
+      Entry& entry = add(key);
+      entry.json = json;
+      entry.default_json = json;
     }
   }
 
-  // A text from outside, given the type that its key has. A key that comes again within one `round`
-  // collects an array.
-  std::optional<Failure> add_text(std::string_view key, std::string_view text, int round) {
-    Member& member = member_of(key);
-    const InputType type = member.type;
-    auto json = to_json(text, type);
-    if (!json) {
-      return Failure{Reason::bad_input, fmt::format("{}: expected {}, got '{}'", key,
-                                                    name_of(type), text.substr(0, kShownMax))};
+  [[nodiscard]] std::optional<Failure> add_pairs(std::string_view text, Source source) {
+    const std::string_view where = source == Source::query ? "query" : "form";
+    QueryReader reader(text);
+    std::size_t count = 0;
+    while (const auto pair = reader.next()) {
+      if (++count > kPairsMax) {
+        return bad_request(fmt::format("the {} has more than {} keys", where, kPairsMax));
+      }
+      if (auto failure = set(pair->key, pair->value, source)) return failure;
     }
-    if (member.round != round) member.texts.clear();
-    member.round = round;
-    member.texts.push_back(std::move(*json));
-    return std::nullopt;
+    if (!reader.is_broken()) return std::nullopt;
+    return bad_request(fmt::format("the {} does not decode to UTF-8 text", where));
   }
 
-  void add_json(std::string_view key, std::string_view json) {
-    Member& member = member_of(key);
-    member.texts.clear();
-    member.json = json;
+  [[nodiscard]] std::optional<Failure> set(std::string_view key, std::string_view value,
+                                           Source source) {
+    Entry* entry = find(key);
+    if (entry == nullptr) entry = &add(key);
+    if (entry->source != source) {
+      entry->source = source;
+      entry->count = 0;
+      entry->json.clear();
+    }
+    return append_value(*entry, value);
   }
 
-  [[nodiscard]] std::string finish() const {
-    std::string out = "{";
-    for (const Member& member : members_) {
-      if (out.size() > 1) out.push_back(',');
-      append_json_string(out, member.key);
-      out.push_back(':');
-      append_value(out, member);
+  void merge(const JsonNode& object) {
+    for (const JsonNode* key = object.begin(); key != object.end(); key = key->next_key()) {
+      if (Entry* entry = find(key->text())) {
+        entry->json.clear();
+        append_json(entry->json, key->value());
+        continue;
+      }
+      if (!tail_.empty()) tail_ += ',';
+      append_json(tail_, *key);
+      tail_ += ':';
+      append_json(tail_, key->value());
     }
-    out.push_back('}');
-    return out;
+  }
+
+  void write(std::string& out) const {
+    out += '{';
+    bool is_first = true;
+    for (const Entry& entry : entries_) {
+      if (!is_first) out += ',';
+      is_first = false;
+      append_json_string(out, entry.key);
+      out += ':';
+      out += entry.json;
+    }
+    if (!is_first && !tail_.empty()) out += ',';
+    out += tail_;
+    out += '}';
   }
 
  private:
-  static constexpr std::size_t kShownMax = 100;  // of a text that is quoted in an error
-
-  struct Member {
-    std::string key;
-    std::string json;
-    InputType type;
-    std::vector<std::string> texts;  // replace `json` when there are any
-    int round = 0;
-  };
-
-  Member& member_of(std::string_view key) {
-    for (Member& member : members_) {
-      if (member.key == key) return member;
-    }
-    const std::string_view word =
-        revision_.request_schema ? revision_.request_schema->type_of(key) : "";
-    return members_.emplace_back(Member{std::string(key), "null", type_named(word), {}, 0});
+  Entry& add(std::string_view key) {
+    Entry& entry = entries_.emplace_back();
+    entry.key = key;
+    if (!index_.empty()) index_.emplace(entry.key, entries_.size() - 1);
+    return entry;
   }
 
-  static void append_value(std::string& out, const Member& member) {
-    if (member.texts.empty()) {
-      out += member.json;
-    } else if (member.texts.size() == 1 && member.type != InputType::array) {
-      out += member.texts.front();
-    } else {
-      char separator = '[';
-      for (const std::string& text : member.texts) {
-        out.push_back(separator);
-        out += text;
-        separator = ',';
+  Entry* find(std::string_view key) {
+    if (entries_.size() <= kEntriesScanned) {
+      for (Entry& entry : entries_) {
+        if (entry.key == key) return &entry;
       }
-      out.push_back(']');
+      return nullptr;
     }
+    if (index_.empty()) {
+      for (std::size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].key, i);
+    }
+    const auto found = index_.find(std::string(key));
+    return found == index_.end() ? nullptr : &entries_[found->second];
   }
 
-  const registry::Revision& revision_;
-  std::vector<Member> members_;
+  std::optional<Failure> append_value(Entry& entry, std::string_view value) {
+    const InputType type = input_type_of(entry.key, entry.default_json, schema_);
+    const bool is_array = type.kind == InputKind::array;
+    const InputKind kind = is_array ? type.element : type.kind;
+    std::string& json = entry.json;
+    if (is_array && entry.count == 0) json = "[]";
+    if (!is_array && entry.count == 1) json = "[" + json + "]";
+    const bool is_list = is_array || entry.count > 0;
+    if (is_list) json.pop_back();
+    if (entry.count > 0) json += ',';
+    if (!append_typed(json, kind, value)) {
+      return bad_input(fmt::format("{}: expected {}, got '{}'", cut_short(entry.key), name_of(kind),
+                                   cut_short(value)));
+    }
+    if (is_list) json += ']';
+    ++entry.count;
+    return std::nullopt;
+  }
+
+  const registry::Manifest& manifest_;
+  const registry::JsonSchema* schema_;
+  boost::container::small_vector<Entry, 6> entries_;
+  std::unordered_map<std::string, std::size_t> index_;  // of entries_, when there are many
+  std::string tail_;  // members of a JSON body that are no entries
 };
 
-constexpr int kQueryRound = 1;
-constexpr int kPathRound = 2;
-constexpr int kFormRound = 3;
-// Keys of one query or form: each is looked for among all before it.
-constexpr std::size_t kPairsMax = 1'000;
+// No request can change it, so it is written straight.
+void append_defaults(const registry::Manifest& manifest, std::string& out) {
+  out += '{';
+  for (const auto& [key, json] : manifest.input) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, key);
+    out += ':';
+    out += json;
+  }
+  out += '}';
+}
 
-// Pairs of application/x-www-form-urlencoded, as in queries and forms.
-std::optional<Failure> add_pairs(DataBuilder& data, std::string_view text, int round,
-                                 std::string_view where) {
-  std::size_t count = 0;
-  while (!text.empty()) {
-    const std::string_view pair = text.substr(0, text.find('&'));
-    text.remove_prefix(std::min(pair.size() + 1, text.size()));
-    if (pair.empty()) continue;
-    if (++count > kPairsMax) {
-      return Failure{Reason::bad_request, fmt::format("the {} has more than {} keys", where,
-                                                      kPairsMax)};
+MediaType body_type_of(const Call& call) {
+  if (call.body.empty()) return MediaType::other;
+  return media_type_of(call.head.field("content-type").value_or(""));
+}
+
+std::optional<Failure> add_path(const Call& call, DataBuilder& builder) {
+  for (const registry::PathParam& param : call.params) {
+    if (!is_utf8(param.value)) {
+      return bad_request(fmt::format("the path's '{}' is no UTF-8", param.name));
     }
-    const std::size_t split = std::min(pair.find('='), pair.size());
-    const auto key = http::percent_decode(pair.substr(0, split), http::Plus::space);
-    const auto value = http::percent_decode(pair.substr(std::min(split + 1, pair.size())),
-                                            http::Plus::space);
-    if (!key || !value || !is_utf8(*key) || !is_utf8(*value)) {
-      return Failure{Reason::bad_request,
-                     fmt::format("the {} does not decode to UTF-8 text", where)};
-    }
-    if (auto failure = data.add_text(*key, *value, round)) return failure;
+    if (auto failure = builder.set(param.name, param.value, Source::path)) return failure;
   }
   return std::nullopt;
 }
 
-// Adds the body's members; a JSON body that is no object is DATA itself, and goes to `whole`.
-std::optional<Failure> add_body(DataBuilder& data, const Call& call,
-                                std::optional<std::string>& whole) {
-  switch (kind_of(call.head.field("content-type").value_or(""))) {
-    case BodyKind::json:
-      if (!is_json(call.body)) return Failure{Reason::bad_request, "the request body is no JSON"};
-      if (!for_each_member(call.body, [&](std::string_view key, std::string_view value) {
-            data.add_json(key, value);
-          })) {
-        whole = trim_json(call.body);
-      }
-      return std::nullopt;
-    case BodyKind::form:
-      return add_pairs(data, call.body, kFormRound, "form");
-    case BodyKind::none:
-      return std::nullopt;
+std::optional<Failure> build(const Call& call, std::string& out) {
+  const MediaType body_type = body_type_of(call);
+  if (call.head.query.empty() && call.params.empty() && body_type == MediaType::other) {
+    append_defaults(call.revision.manifest, out);
+    return std::nullopt;
   }
+  registry::JsonDocument document;
+  if (body_type == MediaType::json) {
+    const Result<> parsed = document.parse(call.body);
+    if (!parsed) return bad_request("the body is " + parsed.error().message);
+    if (document.has_lone_surrogates()) {
+      return bad_request("the body holds half of a surrogate pair, which is no text");
+    }
+  }
+  DataBuilder builder(call);
+  if (auto failure = builder.add_pairs(call.head.query, Source::query)) return failure;
+  if (auto failure = add_path(call, builder)) return failure;
+  if (body_type == MediaType::form) {
+    if (auto failure = builder.add_pairs(call.body, Source::form)) return failure;
+  }
+  if (body_type == MediaType::json && document.root().kind != JsonKind::object) {
+    append_json(out, document.root());
+    return std::nullopt;
+  }
+  if (body_type == MediaType::json) builder.merge(document.root());
+  builder.write(out);
   return std::nullopt;
 }
 
 }  // namespace
 
-std::variant<std::string, Failure> data_of(const Call& call) {
-  DataBuilder data(call.revision);
-  if (auto failure = add_pairs(data, call.head.query, kQueryRound, "query")) return *failure;
-  for (const registry::PathParam& param : call.params) {
-    if (!is_utf8(param.value)) {
-      return Failure{Reason::bad_request, "the path does not decode to UTF-8 text"};
-    }
-    if (auto failure = data.add_text(param.name, param.value, kPathRound)) return *failure;
-  }
-  std::optional<std::string> whole;
-  if (!call.body.empty()) {
-    if (auto failure = add_body(data, call, whole)) return *failure;
-  }
-  std::string text = whole ? std::move(*whole) : data.finish();
-  if (!call.revision.request_schema) return text;
-  auto conforming = call.revision.request_schema->conform(text);
-  if (!conforming) return Failure{Reason::bad_input, conforming.error().message};
-  return std::move(*conforming);
+std::optional<Failure> append_data(const Call& call, std::string& out) {
+  const std::size_t start = out.size();
+  if (auto failure = build(call, out)) return failure;
+  const registry::JsonSchema* schema = call.revision.request_schema.get();
+  if (schema == nullptr) return std::nullopt;
+  Result<std::string> fitting =
+      schema->conform(std::string_view(out).substr(start), registry::Unnamed::keep);
+  if (!fitting) return bad_input(std::move(fitting.error().message));
+  out.replace(start, out.npos, *fitting);
+  return std::nullopt;
 }
 
 }  // namespace funcd::contract

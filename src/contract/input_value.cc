@@ -1,107 +1,101 @@
 #include "contract/input_value.h"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-#include <utility>
-
-#include "contract/json_text.h"
+#include "registry/json_document.h"
+#include "registry/json_scalar.h"
 
 namespace funcd::contract {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, InputType>, 6> kNames = {{
-    {"string", InputType::string},
-    {"integer", InputType::integer},
-    {"number", InputType::number},
-    {"boolean", InputType::boolean},
-    {"array", InputType::array},
-    {"object", InputType::object},
-}};
-
-bool is_digit(char character) { return character >= '0' && character <= '9'; }
-
-// JSON has no leading zeros and no plus sign; people have.
-std::optional<std::string> integer_of(std::string_view text) {
-  std::string out;
-  if (text.starts_with('-')) out = "-";
-  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
-  if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
-  const std::size_t first = std::min(text.find_first_not_of('0'), text.size() - 1);
-  out += text.substr(first);
-  return out;
+// Of a JSON text; null takes any text.
+InputKind kind_of_json(std::string_view json) {
+  switch (json.empty() ? 'n' : json[0]) {
+    case '"':
+      return InputKind::string;
+    case '[':
+      return InputKind::array;
+    case '{':
+      return InputKind::object;
+    case 't':
+    case 'f':
+      return InputKind::boolean;
+    case 'n':
+      return InputKind::string;
+    default:
+      break;
+  }
+  return json.find_first_of(".eE") == json.npos ? InputKind::integer : InputKind::number;
 }
 
-std::optional<std::string> number_of(std::string_view text) {
-  if (auto integer = integer_of(text)) return integer;
-  const bool is_number = !text.empty() && (is_digit(text.front()) || text.front() == '-') &&
-                         is_digit(text.back()) && is_json(text);
-  return is_number ? std::optional<std::string>(text) : std::nullopt;
+InputKind kind_of_type(std::string_view schema_type) {
+  for (const InputKind kind : {InputKind::integer, InputKind::number, InputKind::boolean,
+                               InputKind::array, InputKind::object}) {
+    if (name_of(kind) == schema_type) return kind;
+  }
+  return InputKind::string;
 }
 
-std::optional<std::string> boolean_of(std::string_view text) {
-  if (text == "true" || text == "1") return "true";
-  if (text == "false" || text == "0") return "false";
-  return std::nullopt;
-}
-
-std::string string_of(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 2);
-  append_json_string(out, text);
-  return out;
+bool append_json_of_kind(std::string& out, registry::JsonKind kind, std::string_view text) {
+  registry::JsonDocument document;
+  if (!document.parse(text) || document.has_lone_surrogates()) return false;
+  if (document.root().kind != kind) return false;
+  registry::append_json(out, document.root());
+  return true;
 }
 
 }  // namespace
 
-InputType type_of_json(std::string_view json) {
-  switch (json.empty() ? '"' : json.front()) {
-    case '[':
-      return InputType::array;
-    case '{':
-      return InputType::object;
-    case 't':
-    case 'f':
-      return InputType::boolean;
-    case '"':
-    case 'n':
-      return InputType::string;
-    default:
-      return json.find_first_of(".eE") == std::string_view::npos ? InputType::integer
-                                                                 : InputType::number;
+std::string_view name_of(InputKind kind) {
+  switch (kind) {
+    case InputKind::string:
+      return "string";
+    case InputKind::integer:
+      return "integer";
+    case InputKind::number:
+      return "number";
+    case InputKind::boolean:
+      return "boolean";
+    case InputKind::array:
+      return "array";
+    case InputKind::object:
+      return "object";
   }
+  return "";
 }
 
-InputType type_named(std::string_view word) {
-  for (const auto& [name, type] : kNames) {
-    if (name == word) return type;
+InputType input_type_of(std::string_view key, std::string_view default_json,
+                        const registry::JsonSchema* schema) {
+  InputType type;
+  if (!default_json.empty() && default_json != "null") {
+    type.kind = kind_of_json(default_json);
+    if (type.kind == InputKind::array && default_json != "[]") {
+      type.element = kind_of_json(default_json.substr(1));
+    }
+  } else if (schema != nullptr) {
+    type.kind = kind_of_type(schema->type_of(key));
+    if (type.kind == InputKind::array) type.element = kind_of_type(schema->item_type_of(key));
   }
-  return InputType::string;
+  return type;
 }
 
-std::string_view name_of(InputType type) {
-  for (const auto& [name, each] : kNames) {
-    if (each == type) return name;
+bool append_typed(std::string& out, InputKind kind, std::string_view text) {
+  switch (kind) {
+    case InputKind::string:
+      registry::append_json_string(out, text);
+      return true;
+    case InputKind::integer:
+      return registry::append_integer_of_text(out, text);
+    case InputKind::number:
+      return registry::append_number_of_text(out, text);
+    case InputKind::array:
+      return append_json_of_kind(out, registry::JsonKind::array, text);
+    case InputKind::object:
+      return append_json_of_kind(out, registry::JsonKind::object, text);
+    case InputKind::boolean:
+      break;
   }
-  return "string";
-}
-
-std::optional<std::string> to_json(std::string_view text, InputType type) {
-  switch (type) {
-    case InputType::integer:
-      return integer_of(text);
-    case InputType::number:
-      return number_of(text);
-    case InputType::boolean:
-      return boolean_of(text);
-    case InputType::object:
-      if (type_of_json(trim_json(text)) == InputType::object && is_json(text)) {
-        return std::string(trim_json(text));
-      }
-      return std::nullopt;
-    default:
-      return string_of(text);
-  }
+  const std::optional<bool> value = registry::boolean_of_text(text);
+  if (value) out += *value ? "true" : "false";
+  return value.has_value();
 }
 
 }  // namespace funcd::contract

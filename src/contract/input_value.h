@@ -1,22 +1,29 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "registry/json_schema.h"
+
 namespace funcd::contract {
 
-// What a text from a query, a form or a path becomes in DATA.
-enum class InputType : std::uint8_t { string, integer, number, boolean, array, object };
+// What the text of a parameter is to become.
+enum class InputKind : std::uint8_t { string, integer, number, boolean, array, object };
+[[nodiscard]] std::string_view name_of(InputKind kind);  // "integer"
 
-// The type of a JSON text ("20" is an integer, "[]" an array); null counts as a string.
-[[nodiscard]] InputType type_of_json(std::string_view json);
-// The type that a JSON Schema's word names; a string for "" and unknown words.
-[[nodiscard]] InputType type_named(std::string_view word);
-[[nodiscard]] std::string_view name_of(InputType type);
+struct InputType {
+  InputKind kind = InputKind::string;
+  InputKind element = InputKind::string;  // of an array
+};
 
-// `text` as JSON of that type ("036" as an integer is 36), or nothing when it is none. Of `array`:
-// one element, a string.
-[[nodiscard]] std::optional<std::string> to_json(std::string_view text, InputType type);
+// The type of the default that a parameter replaces (JSON text, or empty when there is none), else
+// the one that the schema (may be null) names, else a string.
+[[nodiscard]] InputType input_type_of(std::string_view key, std::string_view default_json,
+                                      const registry::JsonSchema* schema);
+
+// Appends the text as JSON of that kind; false, with nothing appended, where it cannot be. An array
+// or object is taken as JSON.
+[[nodiscard]] bool append_typed(std::string& out, InputKind kind, std::string_view text);
 
 }  // namespace funcd::contract
