@@ -12,6 +12,7 @@ constexpr std::array<std::string_view, 4> kWords = {"timeout", "memory", "env", 
 
 TEST(Suggestion, FindsANearMiss) {
   EXPECT_EQ(nearest("tiemout", kWords), "timeout");
+  EXPECT_EQ(nearest("evn", kWords), "env");
   EXPECT_EQ(nearest("mount", kWords), "mounts");
   EXPECT_EQ(nearest("envs", kWords), "env");
 }

@@ -103,7 +103,8 @@ void Registry::Builder::build(Record& record) {
                                      .compile = stage == Record::Stage::compile
                                                     ? RevisionBuilder::Compile::if_needed
                                                     : RevisionBuilder::Compile::never};
-  conclude(record, revisions_.build(order), Clock::now() - begin);
+  auto outcome = revisions_.build(order);
+  conclude(record, std::move(outcome), Clock::now() - begin);
 }
 
 // Whether the route is free for this function; else it is told, or put off until another function
