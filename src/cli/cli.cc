@@ -1,7 +1,5 @@
 #include "cli/cli.h"
 
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "base/suggestion.h"
+#include "cli/help_formatter.h"
 #include "cli/verbs.h"
 
 namespace funcd::cli {
@@ -54,11 +53,14 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
   message = message.substr(0, message.find('\n'));
   const auto extras = verb->remaining();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+  if (!extras.empty()) {
     const auto flag = extras.front().substr(0, extras.front().find('='));
     message = flag.starts_with('-')
                   ? fmt::format("unknown flag {}{}", flag, meant(flag, flags_of(*verb)))
                   : fmt::format("'{}' is one argument too many", flag);
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    message = message.substr(0, message.find(':')) + " needs a value";
   }
   const auto prefix = verb == &app ? std::string("funcd") : "funcd " + verb->get_name();
   print_error(fmt::format("funcd: {}\nsee {} --help\n", message, prefix));
@@ -99,7 +101,10 @@ void print_error(std::string_view text) {
 int run(int argc, char** argv) {
   CLI::App app("Serves WebAssembly functions over HTTP: a folder of .wasm files is a web service.",
                "funcd");
-  app.set_version_flag("--version", "funcd " FUNCD_VERSION);
+  // Before the verbs, which take these over.
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.set_help_flag("-h,--help", "show this help");
+  app.set_version_flag("--version", "funcd " FUNCD_VERSION, "show the version");
   app.footer(kFooter);
   app.require_subcommand(1);
 
@@ -122,6 +127,7 @@ int run(int argc, char** argv) {
   add_status(app, action);
   add_invoke(app, action);
 
+  for (auto* verb : app.get_subcommands({})) verb->group("Commands");
   if (argc < 2) {
     print_error(fmt::format("funcd: expected a command: {}\nsee funcd --help\n",
                             fmt::join(verbs_of(app), ", ")));

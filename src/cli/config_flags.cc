@@ -27,18 +27,18 @@ std::string default_of(const server::Option& option) {
 
 }  // namespace
 
-ConfigFlags::ConfigFlags(CLI::App& verb, const Filter& wanted) {
+ConfigFlags::ConfigFlags(CLI::App& verb, const Filter& wanted, Source source) {
   sources_.environment = server::process_environment;
   verb.add_option_function<std::string>(
           "--config", [this](const std::string& file) { sources_.config_file = file; },
           "read settings from FILE (default: funcd.toml, if it is there)")
       ->type_name("FILE");
   for (const auto& option : server::options()) {
-    if (wanted(option.key)) add(verb, option);
+    if (wanted(option.key)) add(verb, option, source);
   }
 }
 
-void ConfigFlags::add(CLI::App& verb, const server::Option& option) {
+void ConfigFlags::add(CLI::App& verb, const server::Option& option, Source source) {
   const auto flag = server::flag_of(option);
   const auto key = std::string(option.key);
   const auto help = std::string(option.help);
@@ -52,7 +52,7 @@ void ConfigFlags::add(CLI::App& verb, const server::Option& option) {
         ->group(group_of(key));
     return;
   }
-  const auto names = key == "source" ? "SOURCE," + flag : flag;
+  const auto names = key == "source" && source == Source::positional ? "SOURCE," + flag : flag;
   verb.add_option_function<std::string>(
           names, [this, key](const std::string& text) { sources_.flags.emplace_back(key, text); },
           help)

@@ -15,9 +15,11 @@ namespace funcd::cli {
 class ConfigFlags {
  public:
   using Filter = std::function<bool(std::string_view key)>;
+  // Whether the source is a positional argument as well.
+  enum class Source : std::uint8_t { positional, flag };
 
-  // Adds them to the verb. `source` becomes the positional SOURCE as well.
-  ConfigFlags(CLI::App& verb, const Filter& wanted);
+  // Adds them to the verb.
+  ConfigFlags(CLI::App& verb, const Filter& wanted, Source source = Source::positional);
   ConfigFlags(const ConfigFlags&) = delete;
   ConfigFlags& operator=(const ConfigFlags&) = delete;
 
@@ -25,7 +27,7 @@ class ConfigFlags {
   [[nodiscard]] Result<server::Config> load() const;
 
  private:
-  void add(CLI::App& verb, const server::Option& option);
+  void add(CLI::App& verb, const server::Option& option, Source source);
 
   server::ConfigSources sources_;
 };

@@ -37,7 +37,9 @@ int list(const List& request) {
   const auto config = request.flags.load();
   if (!config) return report(config.error(), kWrongUsage);
   log::configure(log::Level::warn, config->log_format);  // the list says what has failed
-  const auto inspection = server::inspect(*config);
+  const auto inspector = server::Inspector::create(*config);
+  if (!inspector) return report(inspector.error(), kBad);
+  const auto inspection = (*inspector)->inspect_folder(config->source);
   if (!inspection) return report(inspection.error(), kBad);
   const auto json = server::functions_json(inspection->status, inspection->catalog.get(), "");
   if (request.is_json) {

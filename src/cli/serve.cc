@@ -39,7 +39,9 @@ struct Serve {
 
 // What a server of this configuration would serve, and what it would not.
 int check(const server::Config& config) {
-  const auto inspection = server::inspect(config);
+  const auto inspector = server::Inspector::create(config);
+  if (!inspector) return report(inspector.error(), kBad);
+  const auto inspection = (*inspector)->inspect_folder(config.source);
   if (!inspection) return report(inspection.error(), kBad);
   const auto json = server::functions_json(inspection->status, inspection->catalog.get(), "");
   const server::TableOptions table{.colours = server::colours_of(STDOUT_FILENO),
@@ -55,7 +57,8 @@ int serve(const Serve& request) {
   if (request.is_check) return check(*config);
 
   std::signal(SIGPIPE, SIG_IGN);  // clients and readers of the log may leave at any time
-  if (auto source = server::check_source(*config); !source) return report(source.error(), kBad);
+  if (auto source = server::check_source(config->source); !source)
+    return report(source.error(), kBad);
   const auto created = server::Server::create(*config);
   if (!created) return report(created.error(), kBad);
   auto& server = **created;

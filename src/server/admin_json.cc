@@ -14,14 +14,6 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
-Json limits_json(const registry::Limits& limits) {
-  return {{"timeout_ms", limits.timeout.count()},
-          {"memory_bytes", limits.memory_bytes},
-          {"request_body_bytes", limits.request_body_bytes},
-          {"response_body_bytes", limits.response_body_bytes},
-          {"concurrency", limits.concurrency}};
-}
-
 Json invocations_json(const telemetry::FunctionMetrics::Totals& totals) {
   Json by_status = Json::object();
   for (std::size_t i = 1; i < totals.by_status_class.size(); ++i) {
@@ -113,6 +105,14 @@ Json problems_json(const registry::Status& status) {
 }
 
 }  // namespace
+
+Json limits_json(const registry::Limits& limits) {
+  return {{"timeout_ms", limits.timeout.count()},
+          {"memory_bytes", limits.memory_bytes},
+          {"request_body_bytes", limits.request_body_bytes},
+          {"response_body_bytes", limits.response_body_bytes},
+          {"concurrency", limits.concurrency}};
+}
 
 Json functions_json(const registry::Status& status, const registry::Catalog* catalog,
                     std::string_view base_url) {

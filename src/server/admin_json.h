@@ -21,6 +21,8 @@ namespace funcd::server {
                                                     const registry::Catalog* catalog,
                                                     std::string_view base_url);
 
+[[nodiscard]] nlohmann::ordered_json limits_json(const registry::Limits& limits);
+
 // Indented, with a newline at the end. Bytes that are no UTF-8 (of file names) are replaced.
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& json);
 

@@ -7,57 +7,161 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "engine/engine.h"
+#include "registry/inside.h"
+#include "registry/names.h"
 #include "registry/registry.h"
-#include "storage/code_cache.h"
 
 namespace funcd::server {
 namespace {
 
-std::unique_ptr<storage::CodeCache> open_cache(const Config& config) {
-  auto cache = storage::CodeCache::open(config.cache_dir, config.cache_bytes_max);
-  if (cache) return std::move(*cache);
-  log::warn("code cache not used", {{"reason", cache.error().message}});
-  return nullptr;
+constexpr std::string_view kModuleSuffix = ".wasm";
+// Functions are instantiated one at a time, once.
+constexpr std::uint32_t kInstancesMax = 4;
+
+// Where a module lies and what it is called there.
+struct Place {
+  std::string real_folder;  // of functions
+  std::string name;         // "api/users"
+};
+
+// In the source, if it lies there; else its own folder is taken for one.
+Result<Place> place_of(const std::string& path, const std::string& source) {
+  if (!path.ends_with(kModuleSuffix)) return fail("its name does not end in .wasm");
+  const auto slash = path.rfind('/');
+  const auto parent = slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
+  Place place;
+  place.real_folder = TRY(registry::real_path_of(parent));
+  const auto file_begin = slash == std::string::npos ? 0 : slash + 1;
+  place.name = path.substr(file_begin, path.size() - kModuleSuffix.size() - file_begin);
+  const auto real_source = registry::real_path_of(source);
+  if (real_source && registry::is_inside(place.real_folder, *real_source)) {
+    const auto subfolder = place.real_folder.substr(real_source->size());
+    if (!subfolder.empty()) place.name = fmt::format("{}/{}", subfolder.substr(1), place.name);
+    place.real_folder = *real_source;
+  }
+  if (const auto problem = registry::name_problem(place.name)) return fail("{}", *problem);
+  return place;
+}
+
+std::optional<registry::SourceFile> file_at(const std::string& path) {
+  const auto stamp = registry::stamp_of(path);
+  const auto real = registry::real_path_of(path);
+  if (!stamp || !real) return std::nullopt;
+  return registry::SourceFile{path, *real, *stamp};
 }
 
 }  // namespace
 
-Result<> check_source(const Config& config) {
+Result<> check_source(const std::string& folder) {
   struct stat status {};
-  if (::stat(config.source.c_str(), &status) != 0) {
+  if (::stat(folder.c_str(), &status) != 0) {
     const int code = errno;
     if (code == ENOENT) {
       return fail("{}: no such folder; create it, or name the folder that holds your .wasm files",
-                  config.source);
+                  folder);
     }
-    return fail("{}: {}", config.source, errno_text(code));
+    return fail("{}: {}", folder, errno_text(code));
   }
   if (!S_ISDIR(status.st_mode)) {
-    return fail("{}: this is no folder; name the folder that holds your .wasm files",
-                config.source);
+    return fail("{}: this is no folder; name the folder that holds your .wasm files", folder);
   }
-  if (::access(config.source.c_str(), R_OK | X_OK) != 0) {
-    return fail("{}: cannot be read: {}; give this user access with chmod u+rx", config.source,
+  if (::access(folder.c_str(), R_OK | X_OK) != 0) {
+    return fail("{}: cannot be read: {}; give this user access with chmod u+rx", folder,
                 errno_text(errno));
   }
   return {};
 }
 
-Result<Inspection> inspect(const Config& config) {
-  TRY(check_source(config));
-  engine::EngineOptions engine_options;
-  // Functions are instantiated one at a time, once.
-  engine_options.instances_max = 4;
-  const auto engine = TRY(engine::Engine::create(engine_options));
-  const auto cache = open_cache(config);
+Result<std::unique_ptr<Inspector>> Inspector::create(const Config& config) {
+  std::unique_ptr<Inspector> inspector(new Inspector(config));
+  engine::EngineOptions options;
+  options.instances_max = kInstancesMax;
+  options.memory_bytes_ceiling = config.ceilings.memory_bytes;
+  inspector->engine_ = TRY(engine::Engine::create(options));
+  auto cache = storage::CodeCache::open(config.cache_dir, config.cache_bytes_max);
+  if (cache) {
+    inspector->cache_ = std::move(*cache);
+  } else {
+    log::warn("cache.unavailable", {{"error", cache.error().message}});
+  }
+  inspector->ticker_ = std::jthread([engine = inspector->engine_.get()](
+                                        const std::stop_token& stop) { engine->run_ticker(stop); });
+  return inspector;
+}
+
+Result<Inspection> Inspector::inspect_folder(const std::string& folder) const {
+  TRY(check_source(folder));
   registry::RegistryOptions options;
-  options.folder = config.source;
-  options.limits = config.limits;
-  options.ceilings = config.ceilings;
-  registry::Registry registry(*engine, cache.get(), options, [](const auto& /*catalog*/) {});
+  options.folder = folder;
+  options.limits = config_.limits;
+  options.ceilings = config_.ceilings;
+  registry::Registry registry(*engine_, cache_.get(), options, [](const auto& /*catalog*/) {});
   TRY(registry.build_once());
   return Inspection{registry.status(), registry.catalog()};
+}
+
+Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& path) const {
+  const auto place = TRY(place_of(path, config_.source));
+  registry::Candidate candidate;
+  candidate.name = place.name;
+  const auto wasm = file_at(path);
+  if (!wasm) return fail("{}", errno_text(errno));
+  candidate.wasm = *wasm;
+  const auto stem = path.substr(0, path.size() - kModuleSuffix.size());
+  candidate.sidecar = file_at(stem + ".toml");
+  if (candidate.sidecar && !registry::is_inside(candidate.sidecar->real_path, place.real_folder)) {
+    candidate.sidecar_error = fmt::format("{}.toml: leads out of the functions folder", place.name);
+  }
+  const auto sidecar = registry::read_sidecar(candidate, config_.limits, config_.ceilings);
+  registry::RevisionBuilder builder(*engine_, cache_.get(),
+                                    registry::RegistryOptions().artifact_bytes_max);
+  return builder.build({.candidate = candidate,
+                        .sidecar = sidecar,
+                        .real_folder = place.real_folder,
+                        .function = std::make_shared<registry::Function>(candidate.name, 1),
+                        .live = nullptr,
+                        .live_key = {},
+                        .failed_key = {}});
+}
+
+std::vector<FileInspection> files_of(const Inspection& inspection, const std::string& folder) {
+  const auto path_of = [&folder](const std::string& file) {
+    return folder.ends_with('/') ? folder + file : fmt::format("{}/{}", folder, file);
+  };
+  std::vector<FileInspection> files;
+  for (const auto& function : inspection.status.functions) {
+    FileInspection file;
+    file.path = path_of(function.name) + std::string(kModuleSuffix);
+    file.reason = function.error;
+    file.artifact_bytes = function.artifact_bytes;
+    if (inspection.catalog != nullptr) {
+      for (const auto& revision : inspection.catalog->revisions()) {
+        if (revision->function->name == function.name) file.revision = revision;
+      }
+    }
+    files.push_back(std::move(file));
+  }
+  for (const auto& problem : inspection.status.problems) {
+    FileInspection file;
+    file.path = path_of(problem.path);
+    file.reason = problem.message;
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+FileInspection Inspector::inspect_file(const std::string& path) const {
+  FileInspection inspection;
+  inspection.path = path;
+  auto outcome = build(path);
+  if (outcome) {
+    inspection.revision = outcome->revision;
+    inspection.reason = outcome->error;
+    inspection.artifact_bytes = outcome->artifact_bytes;
+  } else {
+    inspection.reason = outcome.error().message;
+  }
+  return inspection;
 }
 
 }  // namespace funcd::server

@@ -1,25 +1,61 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "base/result.h"
+#include "engine/engine.h"
 #include "registry/catalog.h"
+#include "registry/revision_builder.h"
 #include "registry/status.h"
 #include "server/config.h"
+#include "storage/code_cache.h"
 
 namespace funcd::server {
 
-// What a server of this configuration would serve.
+// An error with the remedy when the source is no folder or cannot be read.
+[[nodiscard]] Result<> check_source(const std::string& folder);
+
+// What a server would serve of a folder.
 struct Inspection {
   registry::Status status;
-  std::shared_ptr<const registry::Catalog> catalog;
+  std::shared_ptr<const registry::Catalog> catalog;  // null when nothing is live
 };
 
-// Builds every function of the source once, as a server does, and serves nothing. Uses the cache
-// of compiled code where there is one that can be used.
-[[nodiscard]] Result<Inspection> inspect(const Config& config);
+// What a server would make of one file.
+struct FileInspection {
+  std::string path;
+  std::shared_ptr<const registry::Revision> revision;  // null when it would not go live
+  std::string reason;                                  // why not
+  std::uint64_t artifact_bytes = 0;
+};
 
-// An error with the remedy when the source is no folder or cannot be read.
-[[nodiscard]] Result<> check_source(const Config& config);
+// The same of each file in the folder, those that are not served included.
+[[nodiscard]] std::vector<FileInspection> files_of(const Inspection& inspection,
+                                                   const std::string& folder);
+
+// Builds functions as a server of this configuration does, and serves nothing. Owns the engine, so
+// it outlives what it returns; for one thread.
+class Inspector {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Inspector>> create(const Config& config);
+
+  // Every function of a folder.
+  [[nodiscard]] Result<Inspection> inspect_folder(const std::string& folder) const;
+  // One module, with the sidecar beside it. Its name and route are those that it has in the
+  // configured source when it lies there, else those of its file.
+  [[nodiscard]] FileInspection inspect_file(const std::string& path) const;
+
+ private:
+  explicit Inspector(const Config& config) : config_(config) {}
+  [[nodiscard]] Result<registry::RevisionBuilder::Outcome> build(const std::string& path) const;
+
+  Config config_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<storage::CodeCache> cache_;  // null when it cannot be used
+  std::jthread ticker_;  // ends the start function of a module that never ends by itself
+};
 
 }  // namespace funcd::server

@@ -1,0 +1,137 @@
+#include "server/inspection_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "registry/manifest.h"
+#include "server/admin_json.h"
+#include "server/units.h"
+
+namespace funcd::server {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json extern_json(const engine::Extern& item, bool is_import) {
+  Json json = Json::object();
+  if (is_import) json["module"] = item.module;
+  json["name"] = item.name;
+  json["type"] = item.type;
+  return json;
+}
+
+Json file_json(const FileInspection& file) {
+  Json json = {{"path", file.path},
+               {"is_served", file.revision != nullptr && file.reason.empty()},
+               {"reason", file.reason.empty() ? Json() : Json(file.reason)},
+               {"artifact_bytes", file.artifact_bytes}};
+  if (file.revision == nullptr) return json;
+  const auto& revision = *file.revision;
+  json["function"] = revision.function->name;
+  json["contract"] = std::string(name_of(revision.contract));
+  json["route"] = revision.route;
+  json["methods"] = revision.manifest.methods;
+  json["limits"] = limits_json(revision.manifest.limits);
+  json["digest"] = revision.digest;
+  const auto& program = *revision.program;
+  json["memory_bytes_min"] = program.memory_bytes_min();
+  json["memory_bytes_max"] =
+      program.memory_bytes_max() ? Json(*program.memory_bytes_max()) : Json();
+  json["imports"] = Json::array();
+  for (const auto& item : program.imports()) json["imports"].push_back(extern_json(item, true));
+  json["exports"] = Json::array();
+  for (const auto& item : program.exports()) json["exports"].push_back(extern_json(item, false));
+  return json;
+}
+
+void add_line(std::string& text, std::string_view label, std::string_view value) {
+  if (!value.empty()) text += fmt::format("  {:<10}{}\n", label, value);
+}
+
+// One line for each module that is imported from.
+void add_imports(std::string& text, const engine::Program& program) {
+  std::vector<std::string> modules;
+  for (const auto& item : program.imports()) {
+    if (std::ranges::find(modules, item.module) == modules.end()) modules.push_back(item.module);
+  }
+  for (const auto& module : modules) {
+    std::vector<std::string_view> names;
+    for (const auto& item : program.imports()) {
+      if (item.module == module) names.push_back(item.name);
+    }
+    add_line(text, "imports", fmt::format("{}: {}", module, fmt::join(names, ", ")));
+  }
+}
+
+std::string exports_of(const engine::Program& program) {
+  std::vector<std::string_view> names;
+  for (const auto& item : program.exports()) names.push_back(item.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string memory_of(const engine::Program& program) {
+  const auto max = program.memory_bytes_max();
+  return fmt::format("{} at the start{}", registry::format_size(program.memory_bytes_min()),
+                     max ? fmt::format(", {} at the most", registry::format_size(*max)) : "");
+}
+
+std::string limits_of(const registry::Limits& limits) {
+  return fmt::format("timeout {}, memory {}, request body {}, response body {}, concurrency {}",
+                     registry::format_duration(limits.timeout),
+                     registry::format_size(limits.memory_bytes),
+                     registry::format_size(limits.request_body_bytes),
+                     registry::format_size(limits.response_body_bytes), limits.concurrency);
+}
+
+std::string mounts_of(const registry::Revision& revision) {
+  std::vector<std::string> mounts;
+  for (const auto& mount : revision.mounts) {
+    mounts.push_back(fmt::format("{} as {}{}", mount.host, mount.guest,
+                                 mount.is_writable ? ", writable" : ", read only"));
+  }
+  return fmt::format("{}", fmt::join(mounts, "; "));
+}
+
+std::string env_of(const registry::Manifest& manifest) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : manifest.env) names.push_back(name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+Json inspection_json(const std::vector<FileInspection>& files) {
+  Json json = {{"files", Json::array()}};
+  for (const auto& file : files) json["files"].push_back(file_json(file));
+  return json;
+}
+
+std::string verdict_of(const FileInspection& file) {
+  if (!file.reason.empty()) return fmt::format("{}: not served: {}\n", file.path, file.reason);
+  if (file.revision == nullptr) return fmt::format("{}: not served\n", file.path);
+  return fmt::format("{}: served at {}\n", file.path, file.revision->route);
+}
+
+std::string inspection_text(const FileInspection& file) {
+  auto text = verdict_of(file);
+  if (file.revision == nullptr) return text;
+  const auto& revision = *file.revision;
+  const auto& manifest = revision.manifest;
+  add_line(text, "function", revision.function->name);
+  add_line(text, "contract", name_of(revision.contract));
+  add_line(text, "methods",
+           manifest.methods.empty() ? std::string("all")
+                                    : fmt::format("{}", fmt::join(manifest.methods, ", ")));
+  add_line(text, "artifact",
+           fmt::format("{}, SHA-256 {}", approximate_size(file.artifact_bytes), revision.digest));
+  add_imports(text, *revision.program);
+  add_line(text, "exports", exports_of(*revision.program));
+  add_line(text, "memory", memory_of(*revision.program));
+  add_line(text, "limits", limits_of(manifest.limits));
+  add_line(text, "env", env_of(manifest));
+  add_line(text, "mounts", mounts_of(revision));
+  return text;
+}
+
+}  // namespace funcd::server
