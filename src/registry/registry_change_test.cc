@@ -1,4 +1,4 @@
-#include "registry/registry_fixture.h"
+#include "testing/registry_fixture.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

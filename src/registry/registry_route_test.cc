@@ -1,4 +1,4 @@
-#include "registry/registry_fixture.h"
+#include "testing/registry_fixture.h"
 
 namespace funcd::registry {
 namespace {
