@@ -167,6 +167,8 @@ template <class... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
 };
+template <class... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 std::string spelled(std::string_view key, char separator, bool is_upper) {
   std::string text;
