@@ -22,8 +22,8 @@ def body(number: int) -> str:
 
 
 def wait_gone(server, name: str) -> None:
-    wait_until(lambda: name not in server.functions(), f"{name} is gone")
-    assert server.get(f"/{name}").status == 404
+    wait_until(lambda: server.get(f"/{name}").status == 404, f"{name} is gone")
+    assert name not in server.functions()
 
 
 @pytest.mark.parametrize("how", ["copy", "put_file"])
@@ -159,8 +159,10 @@ def test_a_request_in_flight_ends_on_the_revision_it_began_with(folder, server):
     with server.connect() as connection:
         connection.send(format_request("GET", "/slow"))
         wait_until(lambda: server.functions()["slow"]["in_flight"] == 1, "it runs")
+        old = server.functions()["slow"]["digest"]
         folder.put("slow", version(2))
-        server.wait_body("/slow", body(2), seconds=0.7)
+        wait_until(lambda: server.functions()["slow"]["digest"] != old, "it is replaced", 0.7)
+        assert server.get("/slow").body == body(2).encode()
         assert connection.receive().body == b'{"v":1}'
         assert connection.request("GET", "/slow").body == b'{"v":2}'
 

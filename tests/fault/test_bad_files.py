@@ -29,37 +29,37 @@ BAD = {
 
 
 @pytest.fixture(scope="module")
-def server(serve_all):
+def refusing(serve_all):
     return serve_all({"good": GOOD} | {name: wasm for name, (wasm, _) in BAD.items()})
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_it_fails_with_a_reason(server, name):
-    function = server.functions()[name]
+def test_it_fails_with_a_reason(refusing, name):
+    function = refusing.functions()[name]
     assert function["state"] == "failed" and function["digest"] is None
     assert BAD[name][1] in function["error"], function["error"]
     assert "\n" not in function["error"], "one line"
-    server.stderr.wait_for(rf"\b{name}\b")
+    refusing.stderr.wait_for(rf"\b{name}\b")
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_it_is_not_served(server, name):
-    answer = server.get(f"/{name}")
+def test_it_is_not_served(refusing, name):
+    answer = refusing.get(f"/{name}")
     assert (answer.status, answer.reason) == (404, "not-found")
-    assert server.get("/good").body == b'{"good":1}'
+    assert refusing.get("/good").body == b'{"good":1}'
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_check_says_so_too(server, name):
-    done = funcd("check", server.folder / f"{name}.wasm")
+def test_check_says_so_too(refusing, name):
+    done = funcd("check", refusing.folder / f"{name}.wasm")
     assert done.returncode == 1
     said = done.stdout.decode() + done.stderr
     assert f"{name}.wasm" in said and BAD[name][1] in said
 
 
-def test_the_reason_tells_kinds_of_files_apart(server):
+def test_the_reason_tells_kinds_of_files_apart(refusing):
     """What a person has put there by mistake is named, where it can be told."""
-    functions = server.functions()
+    functions = refusing.functions()
     assert "empty" in functions["empty"]["error"]
     assert "component" in functions["component"]["error"]
     assert "text" in functions["wat"]["error"].lower()

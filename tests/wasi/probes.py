@@ -1,7 +1,7 @@
 """Calls of WASI preview 1 functions, each with what it is given and what it leaves in memory.
 
-A probe is made into a command that calls one function, prints errno and a piece of memory in
-hexadecimal, and exits with errno. Addresses: 1024 a buffer of 64 bytes that begins as 0xaa (as 0
+A probe is made into a command that calls one function, prints errno and a piece of memory as one
+JSON string of hexadecimal digits, and exits with errno. Addresses: 1024 a buffer of 64 bytes that begins as 0xaa (as 0
 where a structure with padding is written, whose padding is anybody's), 2048 the text "a/b", 2100 an
 iovec of (1024, 8), 2200 two iovecs of which the first is empty, 3000 to 3200 poll subscriptions.
 """
@@ -97,6 +97,11 @@ def program(probe: Probe) -> bytes:
       (data (i32.const {IOVECS}) {wat_string(_iovec(BUFFER, 0) + _iovec(BUFFER + 16, 4))})
       (data (i32.const {POLL}) {wat_string(b"".join(_SUBSCRIPTIONS))})
       (data (i32.const 500) "0123456789abcdef")
+      (data (i32.const 520) "\\22")
+      (func $quote
+        (i32.store (i32.const 608) (i32.const 520))
+        (i32.store (i32.const 612) (i32.const 1))
+        (drop (call $fd_write (i32.const 1) (i32.const 608) (i32.const 1) (i32.const 616))))
       (func $put (param $byte i32)
         (i32.store8 (i32.const 600)
           (i32.load8_u offset=500 (i32.shr_u (local.get $byte) (i32.const 4))))
@@ -108,6 +113,7 @@ def program(probe: Probe) -> bytes:
       (func (export "_start") (local $at i32) (local $errno i32)
         {before}
         (local.set $errno {_call(probe.function, probe.arguments)})
+        (call $quote)
         (call $put (local.get $errno))
         (local.set $at (i32.const {BUFFER}))
         (block $done (loop $more
@@ -115,6 +121,7 @@ def program(probe: Probe) -> bytes:
           (call $put (i32.load8_u (local.get $at)))
           (local.set $at (i32.add (local.get $at) (i32.const 1)))
           (br $more)))
+        (call $quote)
         (call $proc_exit (local.get $errno))))""")
 
 
