@@ -16,20 +16,25 @@ using registry::ContractKind;
 
 constexpr std::array kContracts = {ContractKind::automatic, ContractKind::data, ContractKind::cgi};
 
+using Calls = std::array<TestCall, 2 * kContracts.size()>;
+
+// Each contract without and with a schema for the output.
+Calls make_calls() {
+  Calls calls;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    calls[i].revision.contract = kContracts[i % kContracts.size()];
+    if (i < kContracts.size()) continue;
+    calls[i].set_schema(calls[i].revision.response_schema,
+                        R"({"properties":{"a":{"type":"integer"},"b":{"anyOf":[{"type":"number"},
+                        {"type":"boolean"}]},"c":{"items":{"$ref":"#"}},"d":{"pattern":"^x",
+                        "uniqueItems":true}}})");
+  }
+  return calls;
+}
+
 const registry::Revision& revision_of(std::size_t choice) {
-  static const std::array<TestCall, 2 * kContracts.size()>* const kCalls = [] {
-    auto* calls = new std::array<TestCall, 2 * kContracts.size()>;
-    for (std::size_t i = 0; i < calls->size(); ++i) {
-      (*calls)[i].revision.contract = kContracts[i % kContracts.size()];
-      if (i < kContracts.size()) continue;
-      (*calls)[i].set_schema((*calls)[i].revision.response_schema,
-                             R"({"properties":{"a":{"type":"integer"},"b":{"anyOf":[{"type":
-                             "number"},{"type":"boolean"}]},"c":{"items":{"$ref":"#"}},"d":
-                             {"pattern":"^x","uniqueItems":true}}})");
-    }
-    return calls;
-  }();
-  return (*kCalls)[choice % kCalls->size()].revision;
+  static const Calls kCalls = make_calls();
+  return kCalls[choice % kCalls.size()].revision;
 }
 
 // A response never holds what could end its head early, and JSON is JSON.
