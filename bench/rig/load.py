@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 
@@ -118,12 +119,17 @@ def wrk(server: Server, request: Request, core: int | None, seconds: int,
     pin = [] if core is None else ["taskset", "-c", str(core)]
     command = pin + ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     command += [f"--header={name}: {value}" for name, value in request.headers.items()]
-    if request.method != "GET":
-        command += ["-s", "/dev/stdin"]
-    command.append(server.url(request.path))
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        # wrk reads it once for itself and once for each of its threads, so it is a file.
+        script.write(_script(request))
+        script.flush()
+        return _wrk(server, command + ["-s", script.name, server.url(request.path)], seconds)
+
+
+def _wrk(server: Server, command: list[str], seconds: int) -> Load:
     cpu_before_s, core_before_s = server.cpu_s(), server.core_busy_s()
-    done = subprocess.run(command, input=_script(request), capture_output=True, text=True,
-                          timeout=seconds + 30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30,
+                          check=False)
     cpu_s, core_s = server.cpu_s() - cpu_before_s, server.core_busy_s() - core_before_s
     server.check_alive()
     return _parse(server.name, done.stdout + done.stderr, cpu_s,
@@ -131,8 +137,6 @@ def wrk(server: Server, request: Request, core: int | None, seconds: int,
 
 
 def _script(request: Request) -> str:
-    if request.method == "GET":
-        return ""
     body = json.dumps(request.body.decode())
     return f"wrk.method = {json.dumps(request.method)}\nwrk.body = {body}"
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Callable
 
 from rig import load
+from rig.examples import ANSWER, EXAMPLES, wait_for_all
 from rig.load import Request
-from rig.rows import ANSWER
 from rig.server import BenchError, Server
 from rig.setup import Bench, say
 
+MIB = 1 << 20
 RSS_REQUESTS_S_MAX = 90
 SLEEPERS = 128  # connections; each waits 100 ms, so 16 would take a minute
 
@@ -30,27 +31,13 @@ class Moment:
     detail: str = ""
 
 
-# Every example, as examples/README.md calls it.
-EXAMPLES = (
-    Request("/gojson"),
-    Request("/cjson"),
-    Request("/hello"),
-    Request("/users/7"),
-    Request("/greet?name=ada"),
-    Request("/api/sum", "POST", b"[1,2,3.5]", {"content-type": "application/json"}),
-    Request("/cgi/some/path?q=1"),
-    Request("/files"),
-    Request("/sleeper"),
-)
-
-
 def measure_all(bench: Bench, wanted: Callable[[str], bool], times: int,
                 requests: int) -> tuple[list[Moment], list[str]]:
     """The moments that are wanted, and what went wrong with the others."""
     measures = {
         "start": lambda: _starts(bench, times),
         "drop": lambda: _drops(bench, times),
-        "rss": lambda: _rss(bench, requests),
+        "rss": lambda: _memory(bench, requests),
     }
     moments: list[Moment] = []
     troubles: list[str] = []
@@ -76,8 +63,7 @@ def _starts(bench: Bench, times: int) -> list[Moment]:
 def _fill_cache(bench: Bench, cache: Path) -> None:
     """Until all examples have answered: a start that still compiles one of them is not warm."""
     with bench.funcd("funcd", bench.examples, cache) as server:
-        for request in EXAMPLES:
-            load.first_answer_s(server.port, request, time.monotonic(), None)
+        wait_for_all(server)
 
 
 def _start_ms(bench: Bench, cache: Path) -> float:
@@ -119,22 +105,27 @@ def _with_nonce(wasm: bytes) -> bytes:
     return wasm + b"\x00" + bytes([len(payload)]) + payload
 
 
-def _rss(bench: Bench, requests: int) -> list[Moment]:
-    """A server as a user starts it, workers and all, after `requests` to each example."""
-    say(f"memory after {requests} requests to each example")
+def _memory(bench: Bench, requests: int) -> list[Moment]:
+    """Of a server as a user starts it, workers and all: one that has compiled the examples itself,
+    and one that has found them in the cache."""
     source = bench.folder / "all"
     shutil.copytree(bench.examples, source)
-    with bench.funcd("funcd", source, bench.folder / "cache") as server:
-        for request in EXAMPLES:
-            load.first_answer_s(server.port, request, time.monotonic(), None)
-        fresh = server.rss_bytes()
+    cache = bench.folder / "memory-cache"
+    return [_rss(bench, source, cache, requests, "rss", "compiled by itself"),
+            _rss(bench, source, cache, requests, "rss-warm", "from the cache")]
+
+
+def _rss(bench: Bench, source: Path, cache: Path, requests: int, key: str, how: str) -> Moment:
+    say(f"memory after {requests} requests to each example, {how}")
+    with bench.funcd("funcd", source, cache) as server:
+        wait_for_all(server)
+        fresh_mib = server.rss_bytes() / MIB
         for request in EXAMPLES:
             _send(server, request, requests)
-        used = server.rss_bytes()
-    mib = 1 << 20
-    title = f"RSS after {requests:,} requests to each of {len(EXAMPLES)} examples"
-    return [Moment("rss", title, used / mib, "MiB",
-                   f"{fresh / mib:.1f} MiB after one request to each")]
+        used_mib, own_mib = server.rss_bytes() / MIB, server.rss_bytes("RssAnon") / MIB
+    title = f"RSS after {requests:,} requests to each of {len(EXAMPLES)} examples, {how}"
+    detail = f"{own_mib:.1f} without mapped files; {fresh_mib:.1f} after one request to each"
+    return Moment(key, title, used_mib, "MiB", detail)
 
 
 def _send(server: Server, request: Request, requests: int) -> None:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Callable
 
 from rig import load
+from rig.examples import ANSWER, DATA, wait_for_all
 from rig.load import Load, Request
 from rig.server import BenchError, Server
 from rig.setup import SEED_AS_WRITTEN, SEED_KEPT, Bench, say
 
-DATA = '{"name":"zztkm","age":20}'
-ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
 FUNCTIONS = ("cjson", "gojson")
 AS_WRITTEN_S_MAX = 8.0
 
@@ -115,15 +114,24 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
         attempt(["floor"], lambda: _floor(bench))
     if shutil.which("nginx"):
         attempt(["nginx"], lambda: bench.nginx(ANSWER))
-    cache = bench.folder / "cache"
-    attempt(both("funcd"), lambda: bench.funcd("funcd", bench.examples, cache,
-                                               bench.server_core, workers=1))
+    attempt(both("funcd"), lambda: _funcd(bench))
     for key in filter(wanted, both("engine")):
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
     attempt(both("wazero"), bench.wazero)
     attempt(both("kept"), lambda: bench.seed_server(SEED_KEPT))
     attempt(both("written"), lambda: bench.seed_server(SEED_AS_WRITTEN), is_slow=True)
     return measures
+
+
+def _funcd(bench: Bench) -> Server:
+    server = bench.funcd("funcd", bench.examples, bench.folder / "cache", bench.server_core,
+                         workers=1)
+    try:
+        wait_for_all(server)
+    except BenchError:
+        server.stop()
+        raise
+    return server
 
 
 def _floor(bench: Bench) -> Server:

@@ -74,11 +74,12 @@ class Server:
         user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
         return (user + nice + system + irq + softirq + steal) / CLOCK_TICKS_PER_S
 
-    def rss_bytes(self) -> int:
+    def rss_bytes(self, field: str = "VmRSS") -> int:
+        """Of all its processes. RssAnon leaves out what is mapped from files: proc(5)."""
         total = 0
         for pid in _tree(self.process.pid):
             status = Path(f"/proc/{pid}/status").read_text()
-            found = re.search(r"VmRSS:\s+(\d+) kB", status)
+            found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
             total += int(found[1]) * 1024 if found else 0
         return total
 
