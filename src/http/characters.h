@@ -6,24 +6,27 @@
 
 namespace funcd::http {
 
-namespace detail {
+constexpr std::string_view kLettersAndDigits =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-constexpr std::array<bool, 256> token_table() {
-  std::array<bool, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789"
-                                       "abcdefghijklmnopqrstuvwxyz"
-                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
-    table[static_cast<unsigned char>(c)] = true;
+// A set of bytes, asked in one load.
+class CharacterSet {
+ public:
+  constexpr CharacterSet(std::string_view some, std::string_view more) {
+    for (const char c : some) has_[static_cast<unsigned char>(c)] = true;
+    for (const char c : more) has_[static_cast<unsigned char>(c)] = true;
   }
-  return table;
-}
-inline constexpr std::array<bool, 256> kTokenTable = token_table();
+  [[nodiscard]] constexpr bool has(char c) const { return has_[static_cast<unsigned char>(c)]; }
 
-}  // namespace detail
+ private:
+  std::array<bool, 256> has_{};
+};
 
 // tchar (RFC 9110 5.6.2).
+inline constexpr CharacterSet kTokenCharacters(kLettersAndDigits, "!#$%&'*+-.^_`|~");
+
 [[nodiscard]] constexpr bool is_token_char(char c) {
-  return detail::kTokenTable[static_cast<unsigned char>(c)];
+  return kTokenCharacters.has(c);
 }
 
 [[nodiscard]] constexpr bool is_token(std::string_view text) {

@@ -26,7 +26,7 @@ void Output::write(Response response, const ResponseContext& context) {
   if (response.body.size() <= kCopiedBodyBytesMax) {
     bytes_.append(response.body);
   } else {
-    body_ = std::move(response.body);
+    body_.swap(response.body);
   }
 }
 

@@ -22,6 +22,10 @@ constexpr std::size_t kChunkLineBytesMax = 8 * 1024;
 // Of all chunks of a body: extensions are overhead that no limit on bodies counts.
 constexpr std::size_t kExtensionBytesMax = 16 * 1024;
 
+// "0", two ends of line: so much is always to come until a body is complete. Beast asserts that it
+// has it when it looks at a last chunk again.
+constexpr std::size_t kLastChunkBytesMin = 5;
+
 constexpr std::string_view kBadRequest = "bad-request";
 
 std::string_view view(boost::beast::string_view text) {
@@ -327,7 +331,8 @@ RequestParser::ChunkProgress RequestParser::parse_chunks(std::string_view bytes,
   text_ = bytes;
   BeastError error;
   bool is_line_too_long = false;
-  while (!error && !is_line_too_long && !grammar_->is_done() && taken < bytes.size()) {
+  while (!error && !is_line_too_long && !grammar_->is_done() &&
+         bytes.size() - taken >= kLastChunkBytesMin) {
     is_at_chunk_line_ = false;
     // One size line, or one piece of data, or the last line with the trailers.
     const std::size_t used =

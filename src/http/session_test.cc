@@ -248,7 +248,7 @@ std::vector<Case> chunk_cases() {
       "connection: close\r\n\r\nbody error";
   std::vector<Case> cases;
   for (const std::string body : {"x\r\n\r\n",
-                                 "\r\n",
+                                 "\r\n0\r\n\r\n",
                                  "-1\r\n\r\n",
                                  "+1\r\na\r\n",
                                  "0x1\r\na\r\n0\r\n\r\n",

@@ -1,7 +1,6 @@
 #include "http/target.h"
 
 #include <algorithm>
-#include <array>
 
 #include "http/characters.h"
 #include "http/message.h"
@@ -9,18 +8,12 @@
 namespace funcd::http {
 namespace {
 
-constexpr bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
-}
-
 // unreserved, sub-delims and '%' (RFC 3986 3.2.2).
-bool is_reg_name_char(char c) {
-  return is_letter_or_digit(c) ||
-         (c != '\0' && std::string_view("-._~!$&'()*+,;=%").find(c) != std::string_view::npos);
-}
+constexpr CharacterSet kRegNameCharacters(kLettersAndDigits, "-._~!$&'()*+,;=%");
+constexpr CharacterSet kIpLiteralCharacters(kLettersAndDigits, ":.");
 
-bool is_ip_literal_char(char c) {
-  return is_letter_or_digit(c) || c == ':' || c == '.';
+bool is_all_of(std::string_view text, const CharacterSet& set) {
+  return std::all_of(text.begin(), text.end(), [&set](char c) { return set.has(c); });
 }
 
 bool is_port(std::string_view text) {
@@ -59,12 +52,12 @@ bool is_host(std::string_view text) {
     const std::size_t bracket = text.find(']');
     if (bracket == std::string_view::npos || bracket < 2) return false;
     const std::string_view literal = text.substr(1, bracket - 1);
-    if (!std::all_of(literal.begin(), literal.end(), is_ip_literal_char)) return false;
+    if (!is_all_of(literal, kIpLiteralCharacters)) return false;
     host_end = bracket + 1;
   } else {
     host_end = std::min(text.find(':'), text.size());
     const std::string_view name = text.substr(0, host_end);
-    if (name.empty() || !std::all_of(name.begin(), name.end(), is_reg_name_char)) return false;
+    if (name.empty() || !is_all_of(name, kRegNameCharacters)) return false;
   }
   if (host_end == text.size()) return true;
   return text[host_end] == ':' && is_port(text.substr(host_end + 1));
