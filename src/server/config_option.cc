@@ -55,18 +55,12 @@ constexpr std::array<Word<log::Format>, 2> kLogFormats = {{
 }};
 constexpr std::array<Word<bool>, 2> kSwitch = {{{"true", true}, {"false", false}}};
 
-std::string endpoint_text(const http::Endpoint& endpoint) {
-  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
-  return is_v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
-               : fmt::format("{}:{}", endpoint.host, endpoint.port);
-}
-
 Result<> set_listen(Config& config, std::string_view text) {
   config.listen = TRY(http::parse_endpoint(text));
   return {};
 }
 std::string get_listen(const Config& config) {
-  return endpoint_text(config.listen);
+  return http::format_endpoint(config.listen);
 }
 
 Result<> set_admin(Config& config, std::string_view text) {
@@ -78,7 +72,7 @@ Result<> set_admin(Config& config, std::string_view text) {
   return {};
 }
 std::string get_admin(const Config& config) {
-  return config.admin ? endpoint_text(*config.admin) : "off";
+  return config.admin ? http::format_endpoint(*config.admin) : "off";
 }
 
 // A lambda without captures, as the member's address in a Config.

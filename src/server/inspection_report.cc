@@ -58,7 +58,8 @@ void add_imports(std::string& text, const engine::Program& program) {
   for (const auto& module : modules) {
     std::vector<std::string_view> names;
     for (const auto& item : program.imports()) {
-      if (item.module == module) names.push_back(item.name);
+      const bool is_new = std::ranges::find(names, item.name) == names.end();
+      if (item.module == module && is_new) names.push_back(item.name);
     }
     add_line(text, "imports", fmt::format("{}: {}", module, fmt::join(names, ", ")));
   }

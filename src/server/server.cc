@@ -19,16 +19,16 @@ constexpr std::chrono::milliseconds kScanInterval{2};
 constexpr std::uint32_t kInstancesReserved = 4;
 
 std::string url_of(const http::Endpoint& endpoint) {
-  const bool is_v6 = endpoint.host.find(':') != std::string::npos;
-  return is_v6 ? fmt::format("http://[{}]:{}", endpoint.host, endpoint.port)
-               : fmt::format("http://{}:{}", endpoint.host, endpoint.port);
+  return "http://" + http::format_endpoint(endpoint);
 }
 
-Result<http::Listener> listen(const http::Endpoint& endpoint, std::string_view flag) {
-  auto listener = http::Listener::bind(endpoint);
-  if (listener) return listener;
+// As many listeners as there are loops to accept on; nobody else may have the port.
+Result<std::vector<http::Listener>> listen(const http::Endpoint& endpoint, std::size_t count,
+                                           std::string_view flag) {
+  auto listeners = http::Listener::bind_all(endpoint, count);
+  if (listeners) return listeners;
   return fail("{}; choose another with {} HOST:PORT, or stop the process that has it",
-              listener.error().message, flag);
+              listeners.error().message, flag);
 }
 
 }  // namespace
@@ -52,15 +52,11 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config) {
 }
 
 Result<> Server::bind() {
-  // Port 0 picks a port for the first worker; the others share it.
-  http::Endpoint endpoint = config_.listen;
-  for (std::size_t worker = 0; worker < config_.workers; ++worker) {
-    listeners_.push_back(TRY(listen(endpoint, "--listen")));
-    endpoint = listeners_.front().endpoint();
-  }
-  facts_.listen_url = url_of(endpoint);
+  listeners_ = TRY(listen(config_.listen, config_.workers, "--listen"));
+  facts_.listen_url = url_of(listeners_.front().endpoint());
   if (config_.admin) {
-    admin_listener_ = TRY(listen(*config_.admin, "--admin"));
+    auto admin = TRY(listen(*config_.admin, 1, "--admin"));
+    admin_listener_ = std::move(admin.front());
     facts_.admin_url = url_of(admin_listener_->endpoint());
   }
   return {};
