@@ -10,7 +10,9 @@ target_compile_definitions(funcd_options INTERFACE
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Paths count from the checkout, so that a second clone finds what the first has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD)
@@ -25,7 +27,4 @@ if(FUNCD_SANITIZE)
 endif()
 if(FUNCD_FUZZ)
   target_compile_options(funcd_options INTERFACE -fsanitize=fuzzer-no-link)
-endif()
-if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
 endif()
