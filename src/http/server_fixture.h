@@ -177,6 +177,11 @@ class Client {
       return sent == bytes.size() || (n < 0 && errno != EAGAIN);
     }));
   }
+  // In one piece, without a turn of the server; false when the kernel does not take it.
+  [[nodiscard]] bool send_now(std::string_view bytes) {
+    return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
+  }
   // Sends a piece, and goes on only when the server has looked at it.
   void send_alone(std::string_view bytes) {
     const std::uint64_t before = server_.bytes_in();

@@ -20,7 +20,7 @@
 namespace funcd::http {
 namespace {
 
-enum class Answer : std::uint8_t { at_once, after_body, late, without_body };
+enum class Answer : std::uint8_t { at_once, after_body, late, without_body, after_late_body };
 
 class Answerer final : public Handler, public ExchangeListener {
  public:
@@ -29,6 +29,7 @@ class Answerer final : public Handler, public ExchangeListener {
   void on_request(Exchange& exchange) override {
     CHECK(exchange_ == nullptr, "one exchange at a time");
     exchange_ = &exchange;
+    is_acted_on_ = false;
     exchange.listen(*this);
     if (how_ == Answer::after_body) return exchange.read_body(300);
     if (how_ == Answer::at_once || how_ == Answer::without_body) answer(exchange.head().path, 200);
@@ -43,9 +44,15 @@ class Answerer final : public Handler, public ExchangeListener {
     ++hangups;
     exchange_ = nullptr;
   }
-  bool answer_late() {
-    if (exchange_ == nullptr) return false;
-    answer("late", 200);
+  // On a later turn; false when there is nothing to do.
+  bool act_late() {
+    if (exchange_ == nullptr || is_acted_on_) return false;
+    is_acted_on_ = true;
+    if (how_ == Answer::late) {
+      answer("late", 200);
+    } else if (how_ == Answer::after_late_body) {
+      exchange_->read_body(300);
+    }
     return true;
   }
 
@@ -62,6 +69,7 @@ class Answerer final : public Handler, public ExchangeListener {
 
   Answer how_;
   Exchange* exchange_ = nullptr;
+  bool is_acted_on_ = false;
 };
 
 struct Host final : SessionHost {
@@ -126,7 +134,7 @@ Outcome talk(std::string_view bytes, std::size_t piece, Answer how) {
     bytes.remove_prefix(now.size());
     do {
       settle(sockets[1], outcome.output);
-    } while (handler.answer_late());
+    } while (handler.act_late());
   }
   CHECK(handler.hangups == 0);
   ::close(sockets[1]);
@@ -172,7 +180,7 @@ int check_responses(std::string& output, bool has_head_requests) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace funcd::http;  // NOLINT: one function
   if (size < 3 || size > 20'000) return 0;
-  const auto how = static_cast<Answer>(data[1] % 4);
+  const auto how = static_cast<Answer>(data[1] % 5);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   const bool has_head_requests = bytes.find("HEAD") != std::string_view::npos;
   Outcome whole = talk(bytes, bytes.size(), how);
