@@ -235,6 +235,7 @@ TEST(JsonSchema, WhatIsNoSchemaIsRefusedWithItsPlace) {
       {R"({"multipleOf":0})", "/multipleOf: must be a number above 0"},
       {R"({"pattern":"("})", "/pattern: '(' is no regular expression"},
       {R"({"patternProperties":{"[":{}}})", "/patternProperties/[: '[' is no regular expression"},
+      {R"({"patternProperties":{"a":{"type":"x"}}})", "/patternProperties/a/type: 'x' is no type"},
       {R"({"enum":1})", "/enum: must be a list of values"},
       {R"({"anyOf":[]})", "/anyOf: must be a list of schemas"},
       {R"({"allOf":[true,3]})", "/allOf/1: a schema is an object or a boolean"},

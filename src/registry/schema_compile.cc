@@ -263,7 +263,8 @@ class Compiler {
       // Of equal keys the last one counts.
       if (value.find(key->text()) != key + 1) continue;
       const Step step(place_, key->text());
-      schema.properties.push_back({key->text(), TRY(schema_at(key->value()))});
+      const Schema* property = TRY(schema_at(key->value()));
+      schema.properties.push_back({key->text(), property});
     }
     return {};
   }
@@ -273,7 +274,8 @@ class Compiler {
     for (const JsonNode* key = value.begin(); key != value.end(); key = key->next_key()) {
       const Step step(place_, key->text());
       SchemaPattern pattern = TRY(pattern_at(key->text()));
-      schema.pattern_properties.push_back({std::move(pattern), TRY(schema_at(key->value()))});
+      const Schema* property = TRY(schema_at(key->value()));
+      schema.pattern_properties.push_back({std::move(pattern), property});
     }
     return {};
   }
