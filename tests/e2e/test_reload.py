@@ -220,3 +220,12 @@ def test_the_counters_of_a_function_outlive_its_revisions(folder, server):
         server.wait_body("/hello", body(number))
     counted = server.metrics().sum("funcd_requests_total", function="hello")
     assert counted >= 3
+
+
+def test_a_request_waits_for_a_first_build(folder, start):
+    """A server that has just started knows the name, and not yet the code."""
+    folder.put("slow", hostile.slow_to_compile(600))
+    server = start(ready=False)
+    assert server.functions().get("slow", {"state": "building"})["state"] == "building"
+    answer = server.get("/slow")
+    assert (answer.status, answer.body) == (200, b'{"slow":"compiled"}')

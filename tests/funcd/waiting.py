@@ -3,11 +3,19 @@
 import time
 from typing import Callable, TypeVar
 
+from funcd.binary import find_binary
+
 T = TypeVar("T")
+
+
+def patience() -> int:
+    """How many times slower than usual a bound may be: sanitizers take their time."""
+    return 5 if find_binary().parent.name in ("asan", "tsan") else 1
 
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
     """Asks again and again until the answer is true, and returns it; fails at the deadline."""
+    seconds *= patience()
     deadline = time.monotonic() + seconds
     while True:
         answer = condition()

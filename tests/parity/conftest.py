@@ -30,7 +30,9 @@ def functions() -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def funcd_server(serve_all, functions):
-    return serve_all({name: (wasm, SIDECAR) for name, wasm in functions.items()},
+    served = {name: (wasm, SIDECAR) for name, wasm in functions.items()}
+    served["get-only"] = (functions["item"], f'methods = ["GET"]\n{SIDECAR}')
+    return serve_all(served,
                      files={"item.schema.json": ITEM_SCHEMA}, config='errors = "bad-request"\n')
 
 

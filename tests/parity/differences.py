@@ -29,6 +29,8 @@ OF_OUTPUTS = {
 
 _ONE_STYLE = 'with errors = "bad-request" funcd has one answer for all that fails'
 
+_EVERY_METHOD = "a function answers every method, unless its sidecar names some"
+
 # By method and target.
 OF_REQUESTS = {
     ("GET", "/"): Difference(404, 400, _ONE_STYLE),
@@ -39,4 +41,7 @@ OF_REQUESTS = {
     ("GET", "/item%2f"): Difference(307, 400, "%2f is no separator to funcd (RFC 3986 2.2)"),
     ("GET", "/docs"): Difference(200, 400, "a function may be named docs; funcd adds no pages"),
     ("GET", "/openapi.json"): Difference(200, 400, "as /docs"),
+    ("POST", "/item"): Difference(405, 200, _EVERY_METHOD),
+    ("HEAD", "/item"): Difference(405, 200, _EVERY_METHOD),
+    ("POST", "/get-only"): Difference(405, 400, _ONE_STYLE),
 }

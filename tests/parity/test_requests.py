@@ -49,7 +49,9 @@ def test_wanted_difference(method, target, seed_server, funcd_server):
     difference = OF_REQUESTS[method, target]
     assert client.request(seed_server.address, method, target).status == difference.seed
     answer = funcd_server.request(method, target)
-    assert (answer.status, answer.body) == (difference.funcd, BAD_REQUEST), difference.why
+    assert answer.status == difference.funcd, difference.why
+    if answer.status == 400:
+        assert answer.body == BAD_REQUEST
 
 
 def test_the_function_gets_the_same_data(seed_server, funcd_server):
