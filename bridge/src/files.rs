@@ -60,7 +60,8 @@ pub unsafe fn context(
     host: &'static Host,
     guest: GuestPointer,
 ) -> Result<WasiP1Ctx> {
-    let texts = |list, count| unsafe { slice(list, count) }.iter().map(|item| unsafe { text(*item) });
+    let texts =
+        |list, count| unsafe { slice(list, count) }.iter().map(|item| unsafe { text(*item) });
     let mut builder = WasiCtxBuilder::new();
     for arg in texts(files.args, files.arg_count) {
         builder.arg(arg);

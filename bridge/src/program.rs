@@ -105,7 +105,8 @@ pub extern "C" fn fb_program_memory(program: &Program, min: &mut u64, max: &mut 
         _ => None,
     });
     let memory = memories.next();
-    let bytes = |pages: u64, memory: &wasmtime::MemoryType| pages.saturating_mul(memory.page_size());
+    let bytes =
+        |pages: u64, memory: &wasmtime::MemoryType| pages.saturating_mul(memory.page_size());
     *min = memory.as_ref().map_or(0, |memory| bytes(memory.minimum(), memory));
     *max = memory
         .as_ref()

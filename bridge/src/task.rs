@@ -9,9 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
-use wasmtime::{
-    Error, ResourceLimiter, Result, Store, Trap, UpdateDeadline, WasmBacktrace,
-};
+use wasmtime::{Error, ResourceLimiter, Result, Store, Trap, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 #[repr(C)]
@@ -190,8 +188,7 @@ pub extern "C" fn fb_task_delete(task: Box<Task>) {
 }
 
 fn describe(result: Result<()>) -> Ending {
-    let plain =
-        |kind, code| Ending { kind, code, message: Bytes::EMPTY, trace: Bytes::EMPTY };
+    let plain = |kind, code| Ending { kind, code, message: Bytes::EMPTY, trace: Bytes::EMPTY };
     let Err(error) = result else {
         return plain(RETURNED, 0);
     };

@@ -78,7 +78,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
     return fail(
         "{} instances at once do not fit into vm.max_map_count: at most {} do; raise it with "
         "'sysctl vm.max_map_count={}' or ask for fewer",
-        options.instances_max, fit, options.instances_max * kMappingsPerInstance + kMappingsReserved);
+        options.instances_max, fit,
+        options.instances_max * kMappingsPerInstance + kMappingsReserved);
   }
   std::unique_ptr<Engine> engine(new Engine);
   engine->instances_max_ =
@@ -113,8 +114,8 @@ Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> 
 
 Result<Program> Engine::load_file(const std::string& path, FileAccess files) const {
   BridgeBytes error;
-  fb_program* program = fb_program_load(engine_, path.c_str(), nullptr, 0,
-                                        files == FileAccess::mounts, error.out());
+  fb_program* program =
+      fb_program_load(engine_, path.c_str(), nullptr, 0, files == FileAccess::mounts, error.out());
   if (program == nullptr) return fail("{}", error.text());
   return Program(program, files, *ticker_);
 }
@@ -132,8 +133,7 @@ Result<> Engine::probe(const Program& program, std::uint64_t memory_bytes_max) c
   TaskLimits limits;
   limits.memory_bytes_max = memory_bytes_max;
   limits.deadline = Clock::now() + kProbeTimeout;
-  Task task(program, GuestInput{}, stdio, limits,
-            {.entry = kInstantiateOnly});
+  Task task(program, GuestInput{}, stdio, limits, {.entry = kInstantiateOnly});
   while (true) {
     switch (task.poll()) {
       case Task::State::done:

@@ -23,10 +23,13 @@ EpochTicker::Running::Running(EpochTicker& ticker)
     : slot_(ticker.slots_[slot_of_this_thread()].stretches) {
   // Sequentially consistent with park(): either it sees this stretch, or we see that it parked.
   slot_.fetch_add(1);
-  if (ticker.is_parked_.load()) [[unlikely]] ticker.unpark();
+  if (ticker.is_parked_.load()) [[unlikely]]
+    ticker.unpark();
 }
 
-EpochTicker::Running::~Running() { slot_.fetch_add(1, std::memory_order_release); }
+EpochTicker::Running::~Running() {
+  slot_.fetch_add(1, std::memory_order_release);
+}
 
 bool EpochTicker::is_quiet(std::uint64_t& sum_seen) const {
   std::uint64_t sum = 0;

@@ -54,6 +54,8 @@ bool InheritedStdio::is_readable() const {
   return ::poll(&stdin_poll, 1, 0) != 0;
 }
 
-bool InheritedStdio::is_terminal(int descriptor) const { return ::isatty(descriptor) == 1; }
+bool InheritedStdio::is_terminal(int descriptor) const {
+  return ::isatty(descriptor) == 1;
+}
 
 }  // namespace funcd::engine

@@ -69,9 +69,8 @@ struct GuestRun {
 };
 
 GuestRun run(const Program& program, GuestInput input = {}, TaskLimits limits = {},
-        TaskOptions options = {}, std::string_view stdin_bytes = {}) {
-  const std::jthread ticker(
-      [](const std::stop_token& stop) { shared_engine().run_ticker(stop); });
+             TaskOptions options = {}, std::string_view stdin_bytes = {}) {
+  const std::jthread ticker([](const std::stop_token& stop) { shared_engine().run_ticker(stop); });
   BufferedStdio stdio(stdin_bytes, 1 << 20, 1024);
   Task task(program, std::move(input), stdio, limits, options);
   GuestRun run;
@@ -95,7 +94,8 @@ TEST(Task, PrintsAndReturns) {
 }
 
 TEST(Task, ExitCarriesItsCode) {
-  const GuestRun result = run(program_of(module_with("(call $proc_exit (i32.const 3)) unreachable")));
+  const GuestRun result =
+      run(program_of(module_with("(call $proc_exit (i32.const 3)) unreachable")));
   EXPECT_EQ(result.ending.kind, EndKind::exited);
   EXPECT_EQ(result.ending.exit_code, 3);
 }
@@ -111,10 +111,10 @@ TEST(Task, EnvironmentArrivesAsGiven) {
   GuestInput input;
   input.env.add("DATA", "{\"age\":20}");
   input.env.add("NUL", std::string_view("a\0b", 3));
-  const auto program = program_of(module_with(
-      "(drop (call $environ_sizes_get (i32.const 0) (i32.const 4)))"
-      "(drop (call $environ_get (i32.const 128) (i32.const 256)))" +
-      print(256, 22)));
+  const auto program =
+      program_of(module_with("(drop (call $environ_sizes_get (i32.const 0) (i32.const 4)))"
+                             "(drop (call $environ_get (i32.const 128) (i32.const 256)))" +
+                             print(256, 22)));
   const GuestRun result = run(program, std::move(input));
   EXPECT_EQ(result.out, std::string("DATA={\"age\":20}\0NUL=a\0", 22));
 }
@@ -167,9 +167,10 @@ TEST(Task, YieldLetsOthersRunOnce) {
 }
 
 TEST(Task, LargeRandomReadsComeInSlices) {
-  const auto program = program_of(module_with(
-      "(drop (memory.grow (i32.const 31)))"
-      "(drop (call $random_get (i32.const 0) (i32.const 2097152)))" + print(2097000, 8)));
+  const auto program =
+      program_of(module_with("(drop (memory.grow (i32.const 31)))"
+                             "(drop (call $random_get (i32.const 0) (i32.const 2097152)))" +
+                             print(2097000, 8)));
   const GuestRun result = run(program);
   EXPECT_EQ(result.slices, 7);
   EXPECT_NE(result.out, std::string(8, '\0'));
@@ -198,9 +199,9 @@ TEST(Task, MemoryOverTheLimitDoesNotStart) {
 }
 
 TEST(Task, TableGrowthStopsAtItsLimit) {
-  const auto program = program_of(module_with(
-      "(if (i32.eq (table.grow 0 (ref.null func) (i32.const 50000000)) (i32.const -1))"
-      "(then unreachable))"));
+  const auto program = program_of(
+      module_with("(if (i32.eq (table.grow 0 (ref.null func) (i32.const 50000000)) (i32.const -1))"
+                  "(then unreachable))"));
   EXPECT_EQ(run(program).ending.kind, EndKind::memory_limit);
 }
 
@@ -217,8 +218,8 @@ TEST(Task, StackOverflowIsATrap) {
 }
 
 TEST(Task, FreshInstanceSeesNothingOfTheOneBefore) {
-  const auto program = program_of(module_with(
-      print(1000, 8) + "(memory.fill (i32.const 1000) (i32.const 65) (i32.const 8))"));
+  const auto program = program_of(
+      module_with(print(1000, 8) + "(memory.fill (i32.const 1000) (i32.const 65) (i32.const 8))"));
   for (int round = 0; round < 200; ++round) {
     ASSERT_EQ(run(program).out, std::string(8, '\0')) << round;
   }
@@ -258,8 +259,8 @@ TEST(Task, PoolThatIsFullIsAFailureWithAReason) {
   BufferedStdio stdio({}, 0, 0);
   std::vector<std::unique_ptr<Task>> sleepers;
   for (int count = 0; count < 64; ++count) {
-    sleepers.push_back(std::make_unique<Task>(program, GuestInput{}, stdio, TaskLimits{},
-                                              TaskOptions{}));
+    sleepers.push_back(
+        std::make_unique<Task>(program, GuestInput{}, stdio, TaskLimits{}, TaskOptions{}));
     ASSERT_EQ(sleepers.back()->poll(), Task::State::sleeping);
   }
   Task one_more(program, {}, stdio, {}, {});
@@ -269,10 +270,10 @@ TEST(Task, PoolThatIsFullIsAFailureWithAReason) {
 }
 
 TEST(Task, WasmtimesFilesServeMountsAndStdio) {
-  const auto program = program_of(
-      module_with(print(64, 5) + "(call $proc_exit (i32.const 4)) unreachable",
-                  "(data (i32.const 64) \"hello\")"),
-      FileAccess::mounts);
+  const auto program =
+      program_of(module_with(print(64, 5) + "(call $proc_exit (i32.const 4)) unreachable",
+                             "(data (i32.const 64) \"hello\")"),
+                 FileAccess::mounts);
   const GuestRun result = run(program);
   EXPECT_EQ(result.ending.kind, EndKind::exited);
   EXPECT_EQ(result.ending.exit_code, 4);

@@ -55,7 +55,9 @@ FileType type_of(const HostCall& call, int stream) {
 }
 
 // Of functions that need a file.
-Answer needs_file(HostCall& /*call*/, std::uint32_t /*descriptor*/) { return Errno::badf; }
+Answer needs_file(HostCall& /*call*/, std::uint32_t /*descriptor*/) {
+  return Errno::badf;
+}
 
 Answer fd_advise(HostCall& /*call*/, std::uint32_t /*descriptor*/, std::uint64_t /*offset*/,
                  std::uint64_t /*size*/, std::uint32_t advice) {
@@ -77,9 +79,9 @@ Answer fd_fdstat_get(HostCall& call, std::uint32_t descriptor, std::uint32_t res
   const auto stream = call.stream(descriptor);
   if (!stream) return Errno::badf;
   const std::uint64_t right = *stream == 0 ? kRightRead : kRightWrite;
-  return call.give(result, Fdstat{.filetype = type_of(call, *stream),
-                                  .rights_base = right,
-                                  .rights_inheriting = right});
+  return call.give(
+      result,
+      Fdstat{.filetype = type_of(call, *stream), .rights_base = right, .rights_inheriting = right});
 }
 
 Answer fd_fdstat_set_flags(HostCall& /*call*/, std::uint32_t /*descriptor*/, std::uint32_t flags) {
@@ -139,8 +141,8 @@ Errno errno_from(std::int64_t negative) {
   return negative == -EPIPE ? Errno::pipe : Errno::io;
 }
 
-Answer fd_read(HostCall& call, std::uint32_t descriptor, std::uint32_t buffers,
-               std::uint32_t count, std::uint32_t result) {
+Answer fd_read(HostCall& call, std::uint32_t descriptor, std::uint32_t buffers, std::uint32_t count,
+               std::uint32_t result) {
   if (call.stream(descriptor) != 0) return Errno::badf;
   std::uint32_t total = 0;
   std::int64_t error = 0;
@@ -236,6 +238,8 @@ constexpr std::array kFunctions = {
 
 }  // namespace
 
-std::span<const fb_host_function> wasi_descriptor_functions() { return kFunctions; }
+std::span<const fb_host_function> wasi_descriptor_functions() {
+  return kFunctions;
+}
 
 }  // namespace funcd::engine

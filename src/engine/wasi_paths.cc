@@ -15,14 +15,18 @@ constexpr std::uint32_t kFstFlagsMask = 0xf;
 constexpr std::uint32_t kReceiveMask = 0x3;
 constexpr std::uint32_t kShutdownMask = 0x3;
 
-Answer no_folder(bool are_flags_valid) { return are_flags_valid ? Errno::badf : Errno::inval; }
+Answer no_folder(bool are_flags_valid) {
+  return are_flags_valid ? Errno::badf : Errno::inval;
+}
 
 Answer no_socket(const HostCall& call, std::uint32_t descriptor, bool are_flags_valid) {
   if (!are_flags_valid) return Errno::inval;
   return call.stream(descriptor) ? Errno::notsock : Errno::badf;
 }
 
-bool fits(std::uint32_t flags, std::uint32_t mask) { return (flags & ~mask) == 0; }
+bool fits(std::uint32_t flags, std::uint32_t mask) {
+  return (flags & ~mask) == 0;
+}
 
 Answer path_by_name(HostCall& /*call*/, std::uint32_t /*folder*/, std::uint32_t /*path*/,
                     std::uint32_t /*path_size*/) {
@@ -113,6 +117,8 @@ constexpr std::array kFunctions = {
 
 }  // namespace
 
-std::span<const fb_host_function> wasi_path_functions() { return kFunctions; }
+std::span<const fb_host_function> wasi_path_functions() {
+  return kFunctions;
+}
 
 }  // namespace funcd::engine

@@ -169,6 +169,8 @@ constexpr std::array kFunctions = {waiting_host_function<&poll_oneoff>("poll_one
 
 }  // namespace
 
-std::span<const fb_host_function> wasi_poll_functions() { return kFunctions; }
+std::span<const fb_host_function> wasi_poll_functions() {
+  return kFunctions;
+}
 
 }  // namespace funcd::engine

@@ -149,6 +149,8 @@ constexpr std::array kFunctions = {
 
 }  // namespace
 
-std::span<const fb_host_function> wasi_process_functions() { return kFunctions; }
+std::span<const fb_host_function> wasi_process_functions() {
+  return kFunctions;
+}
 
 }  // namespace funcd::engine

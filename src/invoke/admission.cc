@@ -35,7 +35,8 @@ void Admission::leave(registry::Function& function) {
   const std::uint32_t in_flight = function.in_flight.fetch_sub(1);
   const std::uint32_t running = running_.fetch_sub(1);
   CHECK(in_flight > 0 && running > 0);
-  if (waiting_.load() == 0) [[likely]] return;
+  if (waiting_.load() == 0) [[likely]]
+    return;
   for (const auto& lane : lanes_) {
     if (lane->waiting.load() > 0) lane->look_again();
   }

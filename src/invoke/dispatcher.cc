@@ -39,9 +39,8 @@ Dispatcher::Dispatcher(Loop& loop, Admission& admission, DispatcherOptions optio
       options_(std::move(options)),
       catalog_(std::make_shared<const registry::Catalog>()),
       next_id_(first_id()) {
-  admission_.connect(options_.worker, [this] {
-    boost::asio::post(loop_.io(), [this] { admit_waiting(); });
-  });
+  admission_.connect(options_.worker,
+                     [this] { boost::asio::post(loop_.io(), [this] { admit_waiting(); }); });
 }
 
 Dispatcher::~Dispatcher() = default;

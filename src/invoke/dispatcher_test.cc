@@ -76,7 +76,8 @@ class DispatcherTest : public ::testing::Test {
   Loop loop_;
   Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
   bool is_building_ = false;
-  Dispatcher dispatcher_{loop_, admission_,
+  Dispatcher dispatcher_{loop_,
+                         admission_,
                          {.queue_timeout = milliseconds(30),
                           .build_timeout = milliseconds(30),
                           .is_building = [this](std::string_view) { return is_building_; }}};

@@ -142,7 +142,9 @@ void Invocation::start() {
   poll(task_limits.started_at);
 }
 
-void Invocation::drive() { poll(Clock::now()); }
+void Invocation::drive() {
+  poll(Clock::now());
+}
 
 void Invocation::poll(TimePoint now) {
   const engine::Task::State state = task_->poll();
@@ -237,6 +239,8 @@ void Invocation::log(int status, Reason reason, std::string_view detail) const {
   }
 }
 
-std::string Invocation::id_text() const { return fmt::format("{:016x}", id_); }
+std::string Invocation::id_text() const {
+  return fmt::format("{:016x}", id_);
+}
 
 }  // namespace funcd::invoke
