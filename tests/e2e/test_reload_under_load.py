@@ -48,8 +48,7 @@ def test_no_request_fails(folder, start, how, pace):
     assert wrk.failed == 0, wrk.output
     if wrk.is_there:
         assert wrk.requests > 1000, wrk.output
-    assert server.functions()["hello"]["state"] == "live"
-    assert server.functions()["bystander"]["published_at"] is not None
+    server.wait_state("hello", "live")
 
 
 def test_the_last_good_version_stays_when_the_last_one_is_bad(folder, start):
