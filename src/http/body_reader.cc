@@ -9,7 +9,7 @@ namespace {
 
 // Memory follows what has arrived and not what was announced, which costs the client nothing.
 constexpr std::size_t kFirstBytes = 64 * 1024;
-constexpr std::size_t kKeptBytesMax = 64 * 1024;
+constexpr std::size_t kKeptBytesMax = 16 * 1024;
 
 }  // namespace
 

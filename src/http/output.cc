@@ -15,19 +15,20 @@ namespace {
 constexpr std::size_t kCopiedBodyBytesMax = 16 * 1024;
 constexpr std::size_t kFullBytes = 16 * 1024;
 // Kept for the next response.
-constexpr std::size_t kKeptBytesMax = 64 * 1024;
+constexpr std::size_t kKeptBytesMax = 20 * 1024;
+// To a client that reads as fast as this sends, before the others have their turn.
+constexpr std::size_t kFlushBytesMax = 1024 * 1024;
 constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 }  // namespace
 
-void Output::write(Response response, const ResponseContext& context) {
+void Output::write(Response&& response, const ResponseContext& context) {
   CHECK(body_.empty());
   if (!write_head(response, context, bytes_)) return;
-  if (response.body.size() <= kCopiedBodyBytesMax) {
-    bytes_.append(response.body);
-  } else {
-    body_.swap(response.body);
-  }
+  body_ = std::move(response.body);
+  if (body_.size() > kCopiedBodyBytesMax) return;
+  bytes_.append(body_);
+  body_.clear();
 }
 
 bool Output::is_full() const {
@@ -57,8 +58,10 @@ long Output::send() {
 
 Output::Progress Output::flush() {
   const std::size_t total = bytes_.size() + body_.size();
+  const std::size_t sent_before = sent_;
   Progress progress = Progress::stuck;
   while (sent_ < total) {
+    if (sent_ - sent_before >= kFlushBytesMax) return progress;
     const long result = send();
     if (result == -EINTR) continue;
     if (result == -EAGAIN) return progress;

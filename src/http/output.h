@@ -31,7 +31,7 @@ class Output {
 
   // Not while is_full().
   void append(std::string_view bytes) { bytes_.append(bytes); }
-  void write(Response response, const ResponseContext& context);
+  void write(Response&& response, const ResponseContext& context);
 
   // Flush before more is written: what waits is bounded.
   [[nodiscard]] bool is_full() const;

@@ -45,6 +45,7 @@ class Server::Core final : public SessionHost {
   void close_all();
 
   Acceptor acceptor_;
+  bool is_failing_ = false;  // has been logged
   std::vector<std::shared_ptr<Session>> sessions_;
   std::function<void()> on_drained_;
   Timer accept_timer_;
@@ -100,7 +101,9 @@ void Server::Core::accept_some(int count_max) {
       continue;
     }
     counters.accept_failures.add();
-    log::warn("connections cannot be accepted", {{"error", errno_text(code)}});
+    if (!std::exchange(is_failing_, true)) {
+      log::warn("connections cannot be accepted", {{"error", errno_text(code)}});
+    }
     if (!is_draining) accept_timer_.arm(Clock::now() + kAcceptPause);
     return;
   }
@@ -113,6 +116,7 @@ int Server::Core::accept_one() {
   const int descriptor =
       accept4(acceptor_.native_handle(), peer.data(), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (descriptor < 0) return errno;
+  is_failing_ = false;
   peer.resize(length);
   start_session(descriptor, peer);
   return 0;

@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <string>
 #include <vector>
@@ -64,6 +65,24 @@ TEST(Server, ServesManyConnectionsAtOnce) {
   EXPECT_EQ(server.open(), 200U);
   clients.clear();
   EXPECT_TRUE(server.run_until([&] { return server.open() == 0; }));
+}
+
+TEST(Server, AcceptsAgainWhenThereAreDescriptorsAgain) {
+  TestServer server;
+  Client client(server);  // connected by the kernel, not accepted yet
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool has_failed =
+      server.run_until([&] { return server.server->counters().accept_failures.value() > 0; });
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(has_failed);
+  EXPECT_EQ(server.open(), 0U);
+  client.send(kGet);
+  client.read_until_contains("GET /a");
+  EXPECT_LT(server.server->counters().accept_failures.value(), 100U) << "it must not spin";
 }
 
 TEST(Drain, WithoutConnectionsIsDoneOnALaterTurn) {

@@ -20,6 +20,8 @@ constexpr std::size_t kDiscardBytesMax = 64 * 1024;
 constexpr std::size_t kPipelineBytesMax = InputBuffer::kBlockBytes;
 // Chunked bodies come through the input buffer in portions of this.
 constexpr std::size_t kChunkWindowBytes = 32 * 1024;
+// Pipelined requests of one connection that are begun before the others have their turn.
+constexpr int kRequestsPerTurn = 16;
 // After the last response the client is given this to read it (RFC 9112 9.6).
 constexpr milliseconds kLingerTimeout{3'000};
 constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
@@ -94,6 +96,7 @@ void Session::close() {
 void Session::run(NextRequest next) {
   if (is_running_) return;
   is_running_ = true;
+  requests_in_turn_ = 0;
   while (phase_ != Phase::closed && !output_.is_waiting()) {
     if (output_.is_full() && !flush()) break;
     if (!step(next)) break;
@@ -132,7 +135,7 @@ bool Session::step(NextRequest next) {
 bool Session::step_head(NextRequest next) {
   const std::string_view unread = in_.unread();
   if (unread.empty()) return wait_for_head();
-  if (next == NextRequest::later) {
+  if (next == NextRequest::later || requests_in_turn_ == kRequestsPerTurn) {
     if (flush()) run_later();
     return false;
   }
@@ -182,6 +185,7 @@ void Session::begin_exchange() {
   head_.remote_address = remote_address_;
   head_.remote_port = remote_port_;
   phase_ = Phase::handling;
+  ++requests_in_turn_;
   listener_ = nullptr;
   is_body_wanted_ = is_body_given_ = is_body_bad_ = is_continue_sent_ = false;
   is_head_timed_ = false;
@@ -329,7 +333,7 @@ bool Session::must_close_after_response() const {
   return body_.missing_bytes_min() > kDiscardBytesMax;
 }
 
-void Session::write(Response response, bool is_last, std::string_view method) {
+void Session::write(Response&& response, bool is_last, std::string_view method) {
   output_.write(std::move(response), {.is_head_method = method == "HEAD",
                                       .is_http_1_0 = parser_.head().version_minor == 0,
                                       .is_last = is_last,
@@ -394,6 +398,7 @@ void Session::on_read_error() {
 bool Session::flush() {
   switch (output_.flush()) {
     case Output::Progress::done:
+      if (waiting_for_ == Wait::write) waiting_for_ = Wait::nothing;
       return true;
     case Output::Progress::lost:
       on_connection_lost();

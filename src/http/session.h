@@ -49,8 +49,9 @@ struct SessionHost {
 //
 // A request whose response is given within on_request() costs one receive, one send and the
 // receive that finds nothing; a later response costs the same, as that last receive is under way
-// meanwhile and tells when the client leaves. A client that shuts down its sending side with a
-// request in flight is taken for gone.
+// meanwhile and tells when the client leaves, unless it has sent so many requests after this one
+// that no more are taken in. A client that shuts down its sending side with a request in flight is
+// taken for gone.
 class Session final : public Exchange, public std::enable_shared_from_this<Session> {
  public:
   Session(SessionHost& host, Socket socket, std::string remote_address, std::uint16_t remote_port);
@@ -99,7 +100,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   void begin_exchange();
   void end_exchange();
   [[nodiscard]] bool must_close_after_response() const;
-  void write(Response response, bool is_last, std::string_view method);
+  void write(Response&& response, bool is_last, std::string_view method);
   void refuse(const Refusal& refusal);
   void give_body_error(BodyError error);
 
@@ -123,6 +124,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   bool is_running_ = false;            // within run()
   bool is_called_by_handler_ = false;  // within read_body(), outside run()
   bool is_run_posted_ = false;
+  int requests_in_turn_ = 0;
   bool is_reading_ = false;        // a receive is under way
   bool is_read_for_body_ = false;  // and goes to the body's buffer
   bool is_peer_done_ = false;      // it will send no more

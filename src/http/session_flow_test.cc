@@ -135,6 +135,24 @@ TEST(Session, AnswersAThousandPipelinedRequestsInOrder) {
   EXPECT_EQ(without_dates(client.read_to_end()), answers + std::string(kEndAnswer));
 }
 
+TEST(Session, LetsOthersHaveTheirTurnBetweenPipelinedRequests) {
+  TestServer server;
+  std::string order;
+  server.handler.on_exchange = [&order](Exchange& exchange) {
+    order += exchange.head().path[1];
+    exchange.respond(text_response("x"));
+  };
+  Client greedy(server);
+  Client modest(server);
+  server.settle();
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "GET /g HTTP/1.1\r\nhost: h\r\n\r\n";
+  ASSERT_TRUE(greedy.send_now(many));
+  ASSERT_TRUE(modest.send_now("GET /m HTTP/1.1\r\nhost: h\r\n\r\n"));
+  ASSERT_TRUE(server.run_until([&] { return order.size() == 101; }));
+  EXPECT_LT(order.find('m'), 40U);
+}
+
 TEST(Session, ViewsOfTheRequestHoldUntilTheResponse) {
   TestServer server;
   answer_late(server);

@@ -16,6 +16,7 @@ using testing::Recorder;
 using testing::TestServer;
 using testing::text_response;
 using testing::without_dates;
+using std::string_literals::operator""s;
 
 std::string plain(std::string_view body, std::string_view extra = "") {
   return "HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(body.size()) +
@@ -135,7 +136,7 @@ std::vector<Case> malformed_cases() {
   const std::string_view fold = "a field is folded over several lines";
   const std::string host = "GET / HTTP/1.1\r\nhost: h\r\n";
   return {
-      bad("tls", std::string("\x16\x03\x01\x02\x00\x01\x00", 7), 400, r, no_http),
+      bad("tls", "\x16\x03\x01\x02\x00\x01\x00"s, 400, r, no_http),
       bad("http/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "version-not-supported",
           version),
       bad("http/0.9", "GET /\r\n\r\n", 400, r, target),
@@ -153,7 +154,7 @@ std::vector<Case> malformed_cases() {
       bad("long method", repeated("A", 65) + " / HTTP/1.1\r\nhost: h\r\n\r\n", 501,
           "not-implemented", "the method is longer than any that is known"),
       bad("control in target", "GET /\x01 HTTP/1.1\r\nhost: h\r\n\r\n", 400, r, target),
-      bad("nul in target", std::string("GET /\0 HTTP/1.1\r\nhost: h\r\n\r\n", 30), 400, r, target),
+      bad("nul in target", "GET /\0 HTTP/1.1\r\nhost: h\r\n\r\n"s, 400, r, target),
       bad("fragment", "GET /#a HTTP/1.1\r\nhost: h\r\n\r\n", 400, r, target),
       bad("relative target", "GET a HTTP/1.1\r\nhost: h\r\n\r\n", 400, r, target),
       bad("asterisk for get", "GET * HTTP/1.1\r\nhost: h\r\n\r\n", 400, r, target),
@@ -167,7 +168,7 @@ std::vector<Case> malformed_cases() {
       bad("bare cr in value", host + "x: a\rb\r\n\r\n", 400, r, eol),
       bad("bare cr at the line's begin", host + "\rx: a\r\n\r\n", 400, r, eol),
       bad("cr cr lf", host + "x: a\r\r\n\r\n", 400, r, eol),
-      bad("nul in value", host + std::string("x: a\0b\r\n\r\n", 10), 400, r, value),
+      bad("nul in value", host + "x: a\0b\r\n\r\n"s, 400, r, value),
       bad("del in value", host + "x: a\x7F\r\n\r\n", 400, r, value),
       bad("space before colon", host + "x : a\r\n\r\n", 400, r, name),
       bad("tab before colon", host + "content-length\t: 1\r\n\r\n", 400, r, name),
