@@ -57,6 +57,11 @@ bool sets(const registry::Manifest& manifest, std::string_view name) {
                      [&](const auto& each) { return each.first == name; });
 }
 
+// A CGI program may make of query and body what it likes: where they are no DATA, it gets none.
+bool does_without_data(const registry::Revision& revision) {
+  return revision.contract == ContractKind::cgi && revision.request_schema == nullptr;
+}
+
 // Of output that is of no use: after an exit code other than 0 that is the reason to tell.
 Failure unusable(const engine::Ending& ending, std::string why) {
   if (ending.exit_code == 0) return {Reason::bad_output, std::move(why)};
@@ -118,7 +123,8 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
   // Kept from call to call for its memory; a large one is not.
   thread_local std::string data;
   data.clear();
-  if (auto failure = append_data(call, data)) return *std::move(failure);
+  auto failure = append_data(call, data);
+  if (failure && !does_without_data(revision)) return *std::move(failure);
   Prepared prepared;
   prepared.stdin_bytes = call.body;
   prepared.input.args.add(revision.function->name);
@@ -129,7 +135,7 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
     env.reserve(data.size() + kEnvBytes, kEnvStrings);
   }
   for (const auto& [key, value] : revision.manifest.env) env.add(key, value);
-  if (!sets(revision.manifest, "DATA")) env.add("DATA", data);
+  if (!failure && !sets(revision.manifest, "DATA")) env.add("DATA", data);
   if (!is_data(revision)) add_cgi_variables(env, call);
   if (data.capacity() > kDataBytesKept) std::string().swap(data);
   return prepared;

@@ -143,6 +143,19 @@ TEST(Contract, PrepareTellsWhatIsWrongWithTheInput) {
   EXPECT_EQ(std::get<Failure>(prepare(test.call())).reason, Reason::bad_input);
 }
 
+TEST(Contract, CgiGetsNoDataWhereTheRequestIsNone) {
+  TestCall test;
+  test.revision.contract = ContractKind::cgi;
+  test.set_body("application/json", "{oops");
+  EXPECT_FALSE(test.environment().contains("DATA"));
+  EXPECT_EQ(test.environment().at("CONTENT_LENGTH"), "5");
+  test.body = R"({"a":1})";
+  EXPECT_EQ(test.environment().at("DATA"), R"({"a":1})");
+  test.body = "{oops";
+  test.set_schema(test.revision.request_schema, "{}");
+  EXPECT_EQ(std::get<Failure>(prepare(test.call())).reason, Reason::bad_request);
+}
+
 TEST(Contract, ContractsThatAreNotServedFail) {
   for (const ContractKind contract :
        {ContractKind::wws, ContractKind::wasi_http, ContractKind::reactor}) {

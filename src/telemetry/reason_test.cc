@@ -24,6 +24,7 @@ TEST(Reason, StatusesAreThoseOfTheTable) {
   EXPECT_EQ(status_of(Reason::bad_request), 400);
   EXPECT_EQ(status_of(Reason::request_too_large), 413);
   EXPECT_EQ(status_of(Reason::header_too_large), 431);
+  EXPECT_EQ(status_of(Reason::request_timeout), 408);
   EXPECT_EQ(status_of(Reason::bad_input), 422);
   EXPECT_EQ(status_of(Reason::bad_output), 502);
   EXPECT_EQ(status_of(Reason::output_too_large), 502);
