@@ -18,10 +18,10 @@ namespace funcd {
 }  // namespace funcd
 
 // CHECK(condition) or CHECK(condition, "fd {} of {}", fd, count).
-#define CHECK(condition, ...)                                                              \
-  do {                                                                                     \
-    if (!(condition)) [[unlikely]] {                                                       \
-      ::funcd::check_failed(__FILE__, __LINE__, #condition,                                \
-                            std::string(__VA_OPT__(::fmt::format(__VA_ARGS__))));          \
-    }                                                                                      \
+#define CHECK(condition, ...)                                                     \
+  do {                                                                            \
+    if (!(condition)) [[unlikely]] {                                              \
+      ::funcd::check_failed(__FILE__, __LINE__, #condition,                       \
+                            std::string(__VA_OPT__(::fmt::format(__VA_ARGS__)))); \
+    }                                                                             \
   } while (false)

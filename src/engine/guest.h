@@ -49,7 +49,7 @@ struct GuestInput {
 struct TaskLimits {
   std::uint64_t memory_bytes_max = 128ULL << 20;  // all linear memories together
   std::uint32_t table_elements_max = 100'000;     // each table
-  TimePoint started_at = Clock::now();  // the guest's monotonic clock counts from here
+  TimePoint started_at = Clock::now();            // the guest's monotonic clock counts from here
   TimePoint deadline = TimePoint::max();
 };
 
@@ -66,9 +66,9 @@ enum class EndKind : std::uint8_t {
 
 struct Ending {
   EndKind kind = EndKind::returned;
-  int exit_code = 0;     // of `exited`
-  std::string message;   // of all but returned and exited: what happened, one line
-  std::string trace;     // of a trap: the guest's frames, one a line
+  int exit_code = 0;    // of `exited`
+  std::string message;  // of all but returned and exited: what happened, one line
+  std::string trace;    // of a trap: the guest's frames, one a line
 };
 
 }  // namespace funcd::engine
