@@ -47,7 +47,7 @@ def test_a_live_function(server):
 def test_a_broken_function(server):
     function = server.functions()["broken"]
     assert function["state"] == "failed" and function["digest"] is None
-    assert "broken.wasm" in function["error"] or "end" in function["error"].lower()
+    assert function["error"].startswith("broken.wasm: ")
 
 
 def test_what_is_not_served_is_reported(server):

@@ -69,7 +69,7 @@ def test_the_table_at_start(folder, start):
     lines = server.stdout.lines
     assert any(re.match(rf"hello +auto +{url}/hello\b.* live", line) for line in lines), lines
     assert any(re.match(rf"api/users +data +{url}/users/\{{id\}} .* live", line) for line in lines)
-    assert any(re.search(r"broken: .*broken\.wasm", line) or "broken" in line for line in lines)
+    assert any(re.match(r"failed +broken: broken\.wasm: ", line) for line in lines), lines
     server.stdout.wait_for("Bad Name.wasm")
 
 

@@ -39,6 +39,7 @@ def test_no_request_fails(folder, start, how, pace):
             put("hello.wasm", whole if is_good else whole[: len(whole) * 2 // 3])
             if pace == "each-seen" and is_good:
                 server.wait_body("/hello", f'{{"v":{number}}}')
+                server.wait_state("hello", "live")
             elif pace == "each-seen":
                 server.wait_state("hello", "stale")
         server.wait_body("/hello", f'{{"v":{SWAPS}}}')
