@@ -16,8 +16,9 @@ const HOST_STACK_BYTES: usize = 1 << 20;
 /// Linear memories and tables of one module; toolchains make one of each.
 const MEMORIES_PER_MODULE_MAX: u32 = 2;
 const TABLES_PER_MODULE_MAX: u32 = 4;
-/// Slots that stay warm for functions called before, over all functions.
-const WARM_SLOTS_MAX: u32 = 64;
+/// Slots that keep a finished instance's pages for the next of the same function. Each may hold
+/// `keep_resident_bytes`.
+const WARM_SLOTS_MAX: u32 = 16;
 
 #[repr(C)]
 pub struct Options {

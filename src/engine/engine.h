@@ -17,7 +17,7 @@ namespace funcd::engine {
 
 struct EngineOptions {
   // Instances alive at once, over all functions. 0: as many as the kernel's vm.max_map_count
-  // allows, at most 10,000.
+  // allows, at most 1,000.
   std::uint32_t instances_max = 0;
   // What one instance's memory may be limited to at the most.
   std::uint64_t memory_bytes_ceiling = 4ULL << 30;
