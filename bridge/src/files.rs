@@ -1,6 +1,6 @@
 //! Guests with mounts: Wasmtime's WASI preview 1, its file work on threads of its own.
 
-use crate::host::{Guest, GuestPointer, Host, stopped};
+use crate::host::{Guest, GuestPointer, Host, exited, stopped};
 use crate::{slice, text};
 use bytes::Bytes;
 use std::ffi::c_char;
@@ -49,6 +49,11 @@ pub fn link(engine: &Engine) -> Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     p1::add_to_linker_async(&mut linker, |guest: &mut Guest| {
         guest.wasi.as_deref_mut().expect("a guest with mounts has a context")
+    })?;
+    // Wasmtime's takes codes from 126 on for a trap; they are the guest's own affair.
+    linker.allow_shadowing(true);
+    linker.func_wrap("wasi_snapshot_preview1", "proc_exit", |code: i32| -> Result<()> {
+        Err(exited(code))
     })?;
     Ok(linker)
 }

@@ -10,6 +10,7 @@ use wasmtime::{
     Caller, Config, Engine, Error, Extern, FuncType, Linker, Memory, Result, Store, Val, ValRaw,
     ValType, WasmBacktrace,
 };
+use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 #[repr(C)]
@@ -80,9 +81,19 @@ impl std::fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// The error that ends a run. It carries a backtrace that is empty already, so that Wasmtime does
-/// not collect and symbolise one: every Go program ends this way.
+/// The error that ends a run because the host says so.
 pub fn stopped() -> Error {
+    without_frames(Error::new(Stopped))
+}
+
+/// The error that ends a run because the guest has exited.
+pub fn exited(code: i32) -> Error {
+    without_frames(Error::new(I32Exit(code)))
+}
+
+/// Gives an error a backtrace that is empty already, so that Wasmtime does not collect and
+/// symbolise one: every Go program ends by such an error.
+fn without_frames(error: Error) -> Error {
     static QUIET: OnceLock<Engine> = OnceLock::new();
     thread_local! {
         static STORE: Store<()> = Store::new(
@@ -94,7 +105,7 @@ pub fn stopped() -> Error {
             (),
         );
     }
-    Error::new(Stopped).context(STORE.with(|store| WasmBacktrace::capture(store)))
+    error.context(STORE.with(|store| WasmBacktrace::capture(store)))
 }
 
 pub fn link(engine: &Engine, host: &'static Host) -> Result<Linker<Guest>> {

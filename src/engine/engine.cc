@@ -49,6 +49,17 @@ std::int64_t on_write(void* context, int descriptor, const std::uint8_t* bytes, 
   return taken;
 }
 
+// Of an instance that is made to see whether it can be.
+class DroppedStdio final : public Stdio {
+ public:
+  std::int64_t read(std::span<std::uint8_t> /*into*/) override { return 0; }
+  std::int64_t write(int /*descriptor*/, std::span<const std::uint8_t> bytes) override {
+    return static_cast<std::int64_t>(bytes.size());
+  }
+  [[nodiscard]] bool is_readable() const override { return true; }
+  [[nodiscard]] bool is_terminal(int /*descriptor*/) const override { return false; }
+};
+
 const fb_host& host() {
   static const fb_host kHost = {
       .module = "wasi_snapshot_preview1",
@@ -109,8 +120,7 @@ Engine::~Engine() {
 Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> wasm) const {
   BridgeBytes code;
   BridgeBytes error;
-  const bool is_compiled =
-      fb_compile(engine_, wasm.data(), wasm.size(), code.out(), error.out());
+  const bool is_compiled = fb_compile(engine_, wasm.data(), wasm.size(), code.out(), error.out());
   // The compiler leaves a hundred MiB and more in the allocator's arenas.
   malloc_trim(0);
   if (!is_compiled) return fail("{}", error.text());
@@ -134,7 +144,7 @@ Result<Program> Engine::load(std::span<const std::uint8_t> code, FileAccess file
 }
 
 Result<> Engine::probe(const Program& program, std::uint64_t memory_bytes_max) const {
-  BufferedStdio stdio({}, 0, 0);
+  DroppedStdio stdio;
   TaskLimits limits;
   limits.memory_bytes_max = memory_bytes_max;
   limits.deadline = Clock::now() + kProbeTimeout;

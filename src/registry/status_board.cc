@@ -66,6 +66,7 @@ void StatusBoard::expect(const std::vector<Expected>& functions) {
   expected_names_ = std::move(names);
   expected_numbers_ = std::move(numbers);
   expected_count_ = expected_numbers_.size();
+  has_looked_.store(true, std::memory_order_release);
 }
 
 void StatusBoard::forget_expected(const std::string& name) {
@@ -94,6 +95,7 @@ std::shared_ptr<const Catalog> StatusBoard::catalog() const {
 }
 
 bool StatusBoard::is_building(std::string_view path) const {
+  if (!has_looked_.load(std::memory_order_acquire)) return true;
   // Asked for each path that meets nothing: mostly there is nothing to wait for.
   if (expected_count_.load(std::memory_order_relaxed) == 0) return false;
   const std::lock_guard lock(mutex_);

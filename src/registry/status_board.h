@@ -53,6 +53,8 @@ class StatusBoard {
   std::vector<std::string> expected_names_;  // by number in the table; empty: not any more
   std::map<std::string, std::size_t> expected_numbers_;
   std::atomic<std::size_t> expected_count_{0};
+  // Until the first look at the source any path may be that of a function.
+  std::atomic<bool> has_looked_{false};
 };
 
 }  // namespace funcd::registry

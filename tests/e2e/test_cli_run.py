@@ -123,8 +123,10 @@ def test_compiled_code_is_run(program, tmp_path):
 
 
 def test_interrupted(program):
+    # A shell gives its background jobs SIGINT ignored, and they give it on.
     process = subprocess.Popen([find_binary(), "run", program(guests.sleeps(60, ""))],
-                               stderr=subprocess.PIPE)
+                               stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wait_until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) > 1, "it runs")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=10) != 0

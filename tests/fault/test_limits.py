@@ -18,6 +18,7 @@ def server(serve_all):
     return serve_all({
         "hello": guests.prints(HELLO),
         "loop": (hostile.loops(), SHORT),
+        "spins": (hostile.loops(), '[limits]\ntimeout = "1s"\n'),
         "sleep": (guests.sleeps(30, "{}"), SHORT),
         "memory": (hostile.grows_memory(), '[limits]\nmemory = "16MiB"\n'),
         "within": (hostile.touches_memory(12, "{}"), '[limits]\nmemory = "16MiB"\n'),
@@ -78,8 +79,8 @@ def test_loops_on_every_worker_hold_up_nobody(server):
     """Twice as many tight loops as there are workers; a plain request is still answered soon."""
     with ThreadPoolExecutor(8) as pool:
         for _ in range(2):
-            loops = [pool.submit(server.get, "/loop") for _ in range(4)]
-            wait_until(lambda: server.functions()["loop"]["in_flight"] >= 2, "loops run")
+            loops = [pool.submit(server.get, "/spins") for _ in range(4)]
+            wait_until(lambda: server.functions()["spins"]["in_flight"] >= 2, "loops run")
             took = []
             with server.connect(timeout=5) as connection:
                 while not all(each.done() for each in loops):
