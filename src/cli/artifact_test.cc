@@ -3,11 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 #include "engine/engine.h"
+#include "testing/temp_folder.h"
 
 namespace funcd::cli {
 namespace {
@@ -16,19 +13,12 @@ using ::testing::HasSubstr;
 
 class ArtifactTest : public ::testing::Test {
  protected:
-  ArtifactTest() {
-    std::string folder = std::filesystem::temp_directory_path() / "funcd-artifact-XXXXXX";
-    folder_ = ::mkdtemp(folder.data());
-  }
-  ~ArtifactTest() override { std::filesystem::remove_all(folder_); }
-
-  Result<Artifact> read(std::string_view bytes) const {
-    const auto path = (folder_ / "a.wasm").string();
-    std::ofstream(path, std::ios::binary) << bytes;
-    return read_artifact(path);
+  [[nodiscard]] Result<Artifact> read(std::string_view bytes) const {
+    folder_.write("a.wasm", bytes);
+    return read_artifact(folder_ / "a.wasm");
   }
 
-  std::filesystem::path folder_;
+  TempFolder folder_;
 };
 
 constexpr std::string_view kModule("\0asm\1\0\0\0", 8);
@@ -75,8 +65,7 @@ TEST_F(ArtifactTest, OthersAreNamedWithTheirFile) {
     ASSERT_FALSE(artifact) << text;
     EXPECT_THAT(artifact.error().message, HasSubstr("a.wasm: "));
   }
-  EXPECT_THAT(read_artifact((folder_ / "none.wasm").string()).error().message,
-              HasSubstr("none.wasm"));
+  EXPECT_THAT(read_artifact(folder_ / "none.wasm").error().message, HasSubstr("none.wasm"));
 }
 
 }  // namespace

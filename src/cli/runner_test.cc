@@ -3,9 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "testing/temp_folder.h"
 
 namespace funcd::cli {
 namespace {
@@ -29,37 +27,33 @@ TEST(RunEnv, NeedsAName) {
 class RunMount : public ::testing::Test {
  protected:
   RunMount() {
-    std::string folder = std::filesystem::temp_directory_path() / "funcd-mount-XXXXXX";
-    folder_ = std::filesystem::canonical(::mkdtemp(folder.data()));
-    std::ofstream(folder_ / "file") << "x";
-    std::filesystem::create_directory(folder_ / "sub");
+    folder_.write("file", "x");
+    folder_.make_folder("sub");
   }
-  ~RunMount() override { std::filesystem::remove_all(folder_); }
 
-  std::filesystem::path folder_;
+  TempFolder folder_;
 };
 
 TEST_F(RunMount, HostIsMadeAbsoluteAndGuestKept) {
-  const auto mount = parse_mount((folder_ / "sub" / "..").string() + "::/data");
+  const auto mount = parse_mount(folder_ / "sub/..::/data");
   ASSERT_TRUE(mount) << mount.error().message;
-  EXPECT_EQ(mount->host, folder_.string());
+  EXPECT_EQ(mount->host, folder_.path());
   EXPECT_EQ(mount->guest, "/data");
   EXPECT_TRUE(mount->is_writable);
 }
 
 TEST_F(RunMount, OneNameIsForBoth) {
-  const auto mount = parse_mount(folder_.string());
+  const auto mount = parse_mount(folder_.path());
   ASSERT_TRUE(mount);
-  EXPECT_EQ(mount->host, folder_.string());
-  EXPECT_EQ(mount->guest, folder_.string());
+  EXPECT_EQ(mount->host, folder_.path());
+  EXPECT_EQ(mount->guest, folder_.path());
 }
 
 TEST_F(RunMount, ErrorsNameTheFlagAndTheFolder) {
-  EXPECT_THAT(parse_mount((folder_ / "none").string()).error().message, HasSubstr("none"));
-  EXPECT_THAT(parse_mount((folder_ / "file").string() + "::/x").error().message,
-              HasSubstr("file is no folder"));
+  EXPECT_THAT(parse_mount(folder_ / "none").error().message, HasSubstr("none"));
+  EXPECT_THAT(parse_mount(folder_ / "file::/x").error().message, HasSubstr("file is no folder"));
   EXPECT_THAT(parse_mount("::/data").error().message, HasSubstr("--dir ::/data: expected"));
-  EXPECT_FALSE(parse_mount(folder_.string() + "::"));
+  EXPECT_FALSE(parse_mount(folder_.path() + "::"));
 }
 
 TEST(RunExitCode, IsTheGuestsOwnWhereItHasOne) {

@@ -77,7 +77,7 @@ void RequestParser::reset() {
   is_start_checked_ = false;
   framing_ = Framing::none;
   wants_keep_alive_ = expects_continue_ = false;
-  has_host_ = has_length_ = has_transfer_coding_ = false;
+  has_host_ = has_length_ = false;
   chunk_bytes_ = 0;
   extension_bytes_ = trailers_ = 0;
   is_body_too_large_ = false;
@@ -189,9 +189,6 @@ RequestParser::HeadProgress RequestParser::finish_head(std::string_view text) {
     return refuse(400, kBadRequest, "the head of the request is malformed");
   }
   if (set_target() == HeadProgress::refused) return HeadProgress::refused;
-  if (has_length_ && has_transfer_coding_) {
-    return refuse(400, kBadRequest, "both content-length and transfer-encoding are given");
-  }
   if (!has_host_ && head_.version_minor >= 1) {
     return refuse(400, kBadRequest, "the field host is missing");
   }
@@ -283,7 +280,6 @@ void RequestParser::on_known_field(beast_http::field id, std::string_view value,
         return refuse_in_callback(error, 501, "not-implemented",
                                   "the only transfer coding that is known is chunked");
       }
-      has_transfer_coding_ = true;
       return;
     case beast_http::field::expect:
       if (head_.version_minor == 0) return;

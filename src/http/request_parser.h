@@ -110,7 +110,6 @@ class RequestParser {
   bool expects_continue_ = false;
   bool has_host_ = false;
   bool has_length_ = false;
-  bool has_transfer_coding_ = false;
 
   // While chunks are taken.
   ByteBuffer* chunk_sink_ = nullptr;

@@ -1,15 +1,14 @@
 // A server that answers every request with the same bytes, to measure what HTTP costs:
 //
-//   server_bench [port]      prints the port it listens on, ends on SIGTERM
+//   server_bench [port]      prints `listening on http://127.0.0.1:PORT`, ends on SIGTERM
 //
 // CPU per request is user + system time of this process divided by the requests that wrk counts.
 
+#include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
-
-#include <boost/asio/signal_set.hpp>
+#include <utility>
 
 #include "base/loop.h"
 #include "http/server.h"
@@ -37,7 +36,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", listener.error().message.c_str());
     return 1;
   }
-  std::printf("%u\n", static_cast<unsigned>(listener->endpoint().port));
+  std::printf("listening on http://%s\n",
+              funcd::http::format_endpoint(listener->endpoint()).c_str());
   std::fflush(stdout);
   funcd::Loop loop;
   Hello hello;

@@ -174,7 +174,8 @@ class Client {
     EXPECT_TRUE(server_.run_until([&] {
       const ssize_t n = ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
       if (n >= 0) sent += static_cast<std::size_t>(n);
-      return sent == bytes.size() || (n < 0 && errno != EAGAIN);
+      if (n < 0 && errno != EAGAIN) is_reset = true;
+      return sent == bytes.size() || is_reset;
     }));
   }
   // In one piece, without a turn of the server; false when the kernel does not take it.

@@ -57,8 +57,8 @@ class Registry {
   // From any thread.
   [[nodiscard]] Status status() const;
   [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
-  // From any thread: whether a function of that route is known but has no revision yet, as its
-  // first build is under way. `path` is a raw request path.
+  // From any thread: whether nobody has looked at the source yet, or a function of that route is
+  // known but has no revision yet, as its first build is under way. `path` is a raw request path.
   [[nodiscard]] bool is_building(std::string_view path) const;
 
  private:

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
 #include "server/config_option.h"
+#include "testing/temp_folder.h"
 
 namespace funcd::server {
 namespace {
@@ -42,22 +40,14 @@ std::string flag_error(const std::string& key, const std::string& text) {
   return config ? std::string("no error") : config.error().message;
 }
 
-// A folder of its own, gone with the test.
 class ConfigFile : public ::testing::Test {
  protected:
-  ConfigFile() {
-    std::string folder = std::filesystem::temp_directory_path() / "funcd-config-XXXXXX";
-    folder_ = ::mkdtemp(folder.data());
-  }
-  ~ConfigFile() override { std::filesystem::remove_all(folder_); }
-
   std::string write(const std::string& name, std::string_view text) const {
-    const auto path = folder_ / name;
-    std::ofstream(path) << text;
-    return path;
+    folder_.write(name, text);
+    return folder_ / name;
   }
 
-  std::filesystem::path folder_;
+  TempFolder folder_;
 };
 
 TEST(Config, DefaultsAreThePromisedOnes) {
@@ -123,7 +113,7 @@ TEST_F(ConfigFile, FoldersAreRelativeToTheFile) {
   sources.config_file = write("funcd.toml", "source = \"functions\"\ncache_dir = \"/cache\"\n");
   const auto config = load_config(sources);
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->source, (folder_ / "functions").string());
+  EXPECT_EQ(config->source, folder_ / "functions");
   EXPECT_EQ(config->cache_dir, "/cache");
   sources.flags = {{"source", "functions"}};
   const auto flagged = load_config(sources);
