@@ -124,15 +124,17 @@ TEST(Drain, AnswersARequestThatIsOnItsWay) {
   Client used(server);
   used.send(kGet);
   used.read_until_contains("GET /a");
-  // Sent, but not received when the drain begins.
+  used.received.clear();
   Client silent(server);
   server.settle();
   EXPECT_EQ(server.handler.requests, 2);
+  // Sent, but not received when the drain begins.
+  ASSERT_TRUE(used.send_now(kGet));
   bool is_drained = false;
   server.server->drain(Clock::now() + seconds{30}, [&] { is_drained = true; });
   begun.send(kGet.substr(10));
   silent.send(kGet);
-  for (Client* client : {&begun, &silent}) {
+  for (Client* client : {&begun, &silent, &used}) {
     const std::string answer = client->read_to_end();
     EXPECT_NE(answer.find("connection: close\r\n"), std::string::npos);
     EXPECT_TRUE(answer.ends_with("GET /a"));
