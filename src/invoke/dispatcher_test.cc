@@ -65,7 +65,8 @@ class DispatcherTest : public ::testing::Test {
     dispatcher_.publish(std::move(*catalog));
   }
 
-  // Runs the loop until the exchange has its response.
+  // Runs the loop until the exchange has its response: a guest that meets a tick of the clock takes
+  // a turn more than one that does not.
   const http::Response& response_to(FakeExchange& exchange) {
     const auto work = boost::asio::make_work_guard(loop_.io());
     while (!exchange.response()) loop_.io().run_one();
@@ -85,6 +86,7 @@ class DispatcherTest : public ::testing::Test {
 
 TEST_F(DispatcherTest, AnswersAtOnceWhenTheGuestDoesNotWait) {
   serve({revision_of("f", kPrints)});
+  ticker_ = {};
   FakeExchange exchange("GET", "/f");
   dispatcher_.on_request(exchange);
   ASSERT_TRUE(exchange.response());
@@ -103,13 +105,14 @@ TEST_F(DispatcherTest, UnknownPathIsCountedAndNotFound) {
 }
 
 TEST_F(DispatcherTest, LoopingGuestEndsAndOthersAreServedMeanwhile) {
-  serve({revision_of("loops", kLoops, {.timeout = milliseconds(60)}), revision_of("f", kPrints)});
+  serve({revision_of("loops", kLoops, {.timeout = milliseconds(400)}), revision_of("f", kPrints)});
   FakeExchange loops("GET", "/loops");
   dispatcher_.on_request(loops);
   ASSERT_FALSE(loops.response());
   FakeExchange quick("GET", "/f");
   dispatcher_.on_request(quick);
-  EXPECT_TRUE(quick.response());
+  EXPECT_EQ(response_to(quick).status, 200);
+  EXPECT_FALSE(loops.response());
   EXPECT_EQ(response_to(loops).status, 504);
 }
 
@@ -161,8 +164,7 @@ TEST_F(DispatcherTest, RequestWaitsForAFirstBuild) {
   dispatcher_.on_request(exchange);
   EXPECT_FALSE(exchange.response());
   serve({revision_of("f", kPrints)});
-  ASSERT_TRUE(exchange.response());
-  EXPECT_EQ(exchange.response()->status, 200);
+  EXPECT_EQ(response_to(exchange).status, 200);
 }
 
 TEST_F(DispatcherTest, FirstBuildThatTakesTooLongIsToldSo) {
@@ -189,7 +191,7 @@ TEST_F(DispatcherTest, InFlightKeepsItsRevision) {
   serve({revision_of("f", kPrints)});
   FakeExchange fresh("GET", "/f");
   dispatcher_.on_request(fresh);
-  EXPECT_EQ(fresh.response()->status, 200);
+  EXPECT_EQ(response_to(fresh).status, 200);
   EXPECT_EQ(response_to(old).status, 504);
 }
 
