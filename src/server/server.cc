@@ -92,7 +92,9 @@ void Server::make_registry() {
 
 void Server::make_workers() {
   invoke::AdmissionLimits limits;
-  const std::uint32_t available = engine_->instances_max() - kInstancesReserved;
+  const std::uint32_t instances = engine_->instances_max();
+  const std::uint32_t available =
+      instances > kInstancesReserved ? instances - kInstancesReserved : 1;
   limits.running_max =
       config_.concurrency_max > 0 ? std::min(config_.concurrency_max, available) : available;
   limits.waiting_max = config_.queue_max;
