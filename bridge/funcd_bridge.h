@@ -15,6 +15,8 @@ extern "C" {
 typedef struct fb_engine fb_engine;
 typedef struct fb_program fb_program;
 typedef struct fb_task fb_task;
+typedef struct fb_http_task fb_http_task;
+typedef struct fb_surroundings fb_surroundings;
 
 /* Bytes that the bridge has allocated. */
 typedef struct fb_bytes {

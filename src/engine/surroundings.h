@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/guest.h"
+
+struct fb_surroundings;
+
+namespace funcd::engine {
+
+// One place that a component may send requests to.
+struct OutboundRule {
+  enum class Scheme : std::uint8_t { http, https };
+  Scheme scheme = Scheme::https;
+  // Lower case, an address without brackets. "*.example.com" stands for every name below
+  // example.com.
+  std::string host;
+  std::uint16_t port = 443;
+
+  friend bool operator==(const OutboundRule&, const OutboundRule&) = default;
+};
+
+// Reads "https://api.example.com", "http://127.0.0.1:9000", "https://*.example.com": scheme, host
+// and perhaps a port, nothing else.
+[[nodiscard]] Result<OutboundRule> parse_outbound_rule(std::string_view text);
+
+// What a component may see and reach beside its request. One for each revision, shared by its runs;
+// immutable and thread-safe.
+class Surroundings {
+ public:
+  struct Spec {
+    std::span<const std::pair<std::string, std::string>> env{};
+    std::span<const Mount> mounts{};
+    // Who may be sent requests. Empty: nobody. Addresses that are private, loopback or link-local
+    // are reached only where a rule names the address itself.
+    std::span<const OutboundRule> outbound{};
+  };
+  explicit Surroundings(const Spec& spec);
+  Surroundings(Surroundings&& other) noexcept;
+  Surroundings& operator=(Surroundings&& other) noexcept;
+  ~Surroundings();
+
+ private:
+  friend class HttpTask;
+  fb_surroundings* surroundings_ = nullptr;
+};
+
+}  // namespace funcd::engine
