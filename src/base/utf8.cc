@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <fmt/format.h>
+
 namespace funcd {
 namespace {
 
@@ -42,6 +44,23 @@ bool is_utf8(std::string_view text) {
     text.remove_prefix(size);
   }
   return true;
+}
+
+std::string printable(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    const auto size = utf8_size(text);
+    const auto byte = static_cast<unsigned char>(text[0]);
+    const bool is_c1 = size == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    if (size == 0 || byte < 0x20 || byte == 0x7F || is_c1) {
+      shown += fmt::format("\\x{:02x}", byte);
+      text.remove_prefix(1);
+      continue;
+    }
+    shown += text.substr(0, size);
+    text.remove_prefix(size);
+  }
+  return shown;
 }
 
 }  // namespace funcd

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace funcd {
@@ -11,5 +12,9 @@ namespace funcd {
 
 // Whether all of it is well-formed.
 [[nodiscard]] bool is_utf8(std::string_view text);
+
+// For a terminal, whose cursor a foreign text must not move: control characters and bytes that are
+// no UTF-8 become \x1b and the like.
+[[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace funcd

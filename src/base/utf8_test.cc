@@ -24,5 +24,12 @@ TEST(Utf8, RefusesTheRest) {
   EXPECT_FALSE(is_utf8("ok\xFF"));
 }
 
+TEST(Printable, NothingMovesATerminalsCursor) {
+  EXPECT_EQ(printable("caf\xC3\xA9"), "caf\xC3\xA9");
+  EXPECT_EQ(printable("a\x1b[2Jb\n"), "a\\x1b[2Jb\\x0a");
+  EXPECT_EQ(printable("\xC2\x9B"), "\\xc2\\x9b");
+  EXPECT_EQ(printable("\xFF"), "\\xff");
+}
+
 }  // namespace
 }  // namespace funcd

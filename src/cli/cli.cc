@@ -125,6 +125,7 @@ int run(int argc, char** argv) {
   add_compile(app, action);
   add_list(app, action);
   add_status(app, action);
+  add_logs(app, action);
   add_invoke(app, action);
 
   for (auto* verb : app.get_subcommands({})) verb->group("Commands");

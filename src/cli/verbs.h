@@ -33,6 +33,7 @@ void add_check(CLI::App& app, Action& action);
 void add_compile(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
+void add_logs(CLI::App& app, Action& action);
 void add_invoke(CLI::App& app, Action& action);
 
 }  // namespace funcd::cli

@@ -225,6 +225,17 @@ void Invocation::log(int status, Reason reason, std::string_view detail) const {
                          {"detail", detail},
                          {"trace", task_ ? std::string_view(task_->ending().trace) : ""}});
   }
+  if (revision_ && (reason != Reason::none || (stdio_ && !stdio_->err().empty()))) [[unlikely]] {
+    telemetry::LogEntry entry;
+    entry.at = std::chrono::system_clock::now();
+    entry.invocation = id_;
+    entry.status = status;
+    entry.reason = reason;
+    entry.detail = detail;
+    if (task_) entry.trace = task_->ending().trace;
+    if (stdio_) entry.stderr_text = stdio_->err();
+    revision_->function->log.add(std::move(entry));
+  }
   if (dispatcher_.options_.has_access_log) {
     const http::RequestHead& head = exchange_.head();
     log::info("request", {{"remote", head.remote_address},
@@ -240,7 +251,7 @@ void Invocation::log(int status, Reason reason, std::string_view detail) const {
 }
 
 std::string Invocation::id_text() const {
-  return fmt::format("{:016x}", id_);
+  return telemetry::invocation_id_text(id_);
 }
 
 }  // namespace funcd::invoke

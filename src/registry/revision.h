@@ -11,6 +11,7 @@
 #include "engine/program.h"
 #include "registry/json_schema.h"
 #include "registry/manifest.h"
+#include "telemetry/function_log.h"
 #include "telemetry/function_metrics.h"
 
 namespace funcd::registry {
@@ -22,6 +23,7 @@ struct Function {
 
   const std::string name;  // "api/users"
   telemetry::FunctionMetrics metrics;
+  telemetry::FunctionLog log;
   std::atomic<std::uint32_t> in_flight{0};  // invocations running now, for [limits] concurrency
 };
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "contract/query.h"
 #include "http/percent.h"
 #include "server/admin_json.h"
 #include "server/admin_metrics.h"
@@ -19,6 +21,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kFunctionPrefix = "/v1/functions/";
+constexpr std::string_view kLogsSuffix = "/logs";
 
 http::Response json_response(int status, const Json& json) {
   http::Response response;
@@ -33,9 +36,10 @@ http::Response error_response(int status, std::string_view reason, std::string_v
 }
 
 http::Response index(const AdminContext& /*context*/) {
-  return json_response(200, {{"endpoints",
-                              {"/healthz", "/readyz", "/metrics", "/v1/status", "/v1/functions",
-                               "/v1/functions/{name}", "/openapi.json"}}});
+  return json_response(200,
+                       {{"endpoints",
+                         {"/healthz", "/readyz", "/metrics", "/v1/status", "/v1/functions",
+                          "/v1/functions/{name}", "/v1/functions/{name}/logs", "/openapi.json"}}});
 }
 
 // The process lives and its loop turns: that this answers is the answer.
@@ -74,9 +78,46 @@ http::Response openapi(const AdminContext& /*context*/) {
   return response;
 }
 
-http::Response function(const AdminContext& context, std::string_view raw_name) {
+// Which entries of a log are wanted: "after=12&limit=50".
+struct LogQuery {
+  std::uint64_t after = 0;
+  std::uint64_t limit = 100;
+};
+
+Result<LogQuery> parse_log_query(std::string_view text) {
+  LogQuery query;
+  contract::QueryReader reader(text);
+  while (const auto pair = reader.next()) {
+    if (pair->key != "after" && pair->key != "limit") {
+      return fail("unknown parameter '{}'; known are after and limit", pair->key);
+    }
+    std::uint64_t& number = pair->key == "after" ? query.after : query.limit;
+    const char* end = pair->value.data() + pair->value.size();
+    const auto [read_to, error] = std::from_chars(pair->value.data(), end, number);
+    if (error != std::errc() || read_to != end) {
+      return fail("parameter '{}': expected a number, got '{}'", pair->key, pair->value);
+    }
+  }
+  if (reader.is_broken()) return fail("the query cannot be decoded");
+  return query;
+}
+
+// What follows the prefix: "api/users" or "api/users/logs". A function whose own name ends in
+// "/logs" is reached with its slash encoded.
+http::Response function(const AdminContext& context, std::string_view raw_name,
+                        std::string_view query) {
+  const bool is_log = raw_name.ends_with(kLogsSuffix);
+  if (is_log) raw_name.remove_suffix(kLogsSuffix.size());
+  LogQuery wanted;
+  if (is_log) {
+    const auto parsed = parse_log_query(query);
+    if (!parsed) return error_response(400, "bad-request", parsed.error().message);
+    wanted = *parsed;
+  }
   const auto name = http::percent_decode(raw_name);
-  const auto json = name ? function_json(context, *name) : Json();
+  const auto json = !name    ? Json()
+                    : is_log ? logs_json(context, *name, wanted.after, wanted.limit)
+                             : function_json(context, *name);
   if (json.is_null()) {
     return error_response(404, "not-found",
                           fmt::format("no function '{}'; /v1/functions lists all", raw_name));
@@ -122,7 +163,9 @@ http::Response Admin::answer(const http::RequestHead& head) const {
     CHECK(is_added);
     return response;
   }
-  if (is_function) return function(context_, head.path.substr(kFunctionPrefix.size()));
+  if (is_function) {
+    return function(context_, head.path.substr(kFunctionPrefix.size()), head.query);
+  }
   return endpoint->answer(context_);
 }
 

@@ -104,6 +104,18 @@ Json problems_json(const registry::Status& status) {
   return problems;
 }
 
+Json log_entry(const telemetry::LogEntry& entry) {
+  Json json = {{"number", entry.number},
+               {"at", format_time(entry.at)},
+               {"invocation", telemetry::invocation_id_text(entry.invocation)},
+               {"status", entry.status},
+               {"reason", text_or_null(std::string(name_of(entry.reason)))},
+               {"detail", text_or_null(entry.detail)},
+               {"trace", text_or_null(entry.trace)},
+               {"stderr", text_or_null(entry.stderr_text)}};
+  return json;
+}
+
 }  // namespace
 
 Json limits_json(const registry::Limits& limits) {
@@ -138,6 +150,23 @@ Json function_json(const AdminContext& context, std::string_view name) {
   auto json = function_entry(*found, revision, context.facts.listen_url);
   if (revision != nullptr) add_details(json, *revision);
   return json;
+}
+
+Json logs_json(const AdminContext& context, std::string_view name, std::uint64_t after,
+               std::size_t count_max) {
+  const auto catalog = context.catalog();
+  const auto status = context.status();
+  if (std::ranges::find(status.functions, name, &registry::FunctionStatus::name) ==
+      status.functions.end()) {
+    return nullptr;
+  }
+  telemetry::FunctionLog::Page page;
+  if (const auto* revision = revision_of(catalog.get(), name)) {
+    page = revision->function->log.read(after, count_max);
+  }
+  Json entries = Json::array();
+  for (const auto& entry : page.entries) entries.push_back(log_entry(entry));
+  return {{"function", name}, {"last_number", page.last_number}, {"entries", entries}};
 }
 
 Json status_json(const AdminContext& context) {

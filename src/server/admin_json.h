@@ -14,6 +14,10 @@ namespace funcd::server {
 // Null when there is no function of that name.
 [[nodiscard]] nlohmann::ordered_json function_json(const AdminContext& context,
                                                    std::string_view name);
+// What the invocations of one function left to read: entries with a number above `after`, the
+// newest `count_max` of them, oldest first. Null when there is no such function.
+[[nodiscard]] nlohmann::ordered_json logs_json(const AdminContext& context, std::string_view name,
+                                               std::uint64_t after, std::size_t count_max);
 [[nodiscard]] nlohmann::ordered_json status_json(const AdminContext& context);
 
 // The list of functions without a server: `catalog` may be null, an empty base_url leaves out URLs.

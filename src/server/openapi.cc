@@ -94,6 +94,42 @@ constexpr std::string_view kDocument = R"json({
         }
       }
     },
+    "/v1/functions/{name}/logs": {
+      "get": {
+        "summary": "What invocations of one function left to read: failures and stderr",
+        "description": "The last 256 entries are kept, or fewer where they are long",
+        "parameters": [
+          {
+            "name": "name",
+            "in": "path",
+            "required": true,
+            "description": "may hold slashes; one before a name's own last part 'logs' is %2F",
+            "schema": { "type": "string" },
+            "allowReserved": true
+          },
+          {
+            "name": "after",
+            "in": "query",
+            "description": "only entries with a greater number",
+            "schema": { "type": "integer", "minimum": 0, "default": 0 }
+          },
+          {
+            "name": "limit",
+            "in": "query",
+            "description": "the newest so many",
+            "schema": { "type": "integer", "minimum": 0, "default": 100 }
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "the entries, oldest first",
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Logs" } } }
+          },
+          "400": { "$ref": "#/components/responses/Error" },
+          "404": { "$ref": "#/components/responses/Error" }
+        }
+      }
+    },
     "/openapi.json": {
       "get": {
         "summary": "This document",
@@ -141,7 +177,7 @@ constexpr std::string_view kDocument = R"json({
         "required": ["detail", "reason"],
         "properties": {
           "detail": { "type": "string", "description": "for people" },
-          "reason": { "type": "string", "enum": ["not-found", "method-not-allowed"] }
+          "reason": { "type": "string", "enum": ["bad-request", "not-found", "method-not-allowed"] }
         },
         "additionalProperties": false
       },
@@ -245,6 +281,33 @@ constexpr std::string_view kDocument = R"json({
             "items": { "$ref": "#/components/schemas/Mount" }
           },
           "invocations": { "$ref": "#/components/schemas/Invocations" }
+        },
+        "additionalProperties": false
+      },
+      "Logs": {
+        "type": "object",
+        "required": ["function", "last_number", "entries"],
+        "properties": {
+          "function": { "type": "string" },
+          "last_number": { "type": "integer", "description": "of the newest entry ever" },
+          "entries": { "type": "array", "items": { "$ref": "#/components/schemas/LogEntry" } }
+        },
+        "additionalProperties": false
+      },
+      "LogEntry": {
+        "description": "an invocation that failed, or wrote to stderr",
+        "type": "object",
+        "required": ["number", "at", "invocation", "status", "reason", "detail", "trace",
+          "stderr"],
+        "properties": {
+          "number": { "type": "integer" },
+          "at": { "type": "string", "format": "date-time" },
+          "invocation": { "type": "string", "description": "as in responses and the server's log" },
+          "status": { "type": "integer", "description": "of the response" },
+          "reason": { "type": ["string", "null"], "description": "null: it did not fail" },
+          "detail": { "type": ["string", "null"] },
+          "trace": { "type": ["string", "null"], "description": "the guest's frames, one a line" },
+          "stderr": { "type": ["string", "null"] }
         },
         "additionalProperties": false
       },

@@ -35,24 +35,6 @@ std::string_view colour_of(std::string_view state) {
   return kRed;
 }
 
-// Control characters and bytes that are no UTF-8 become \x1b and the like.
-std::string printable(std::string_view text) {
-  std::string shown;
-  while (!text.empty()) {
-    const auto size = utf8_size(text);
-    const auto byte = static_cast<unsigned char>(text[0]);
-    const bool is_c1 = size == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
-    if (size == 0 || byte < 0x20 || byte == 0x7F || is_c1) {
-      shown += fmt::format("\\x{:02x}", byte);
-      text.remove_prefix(1);
-      continue;
-    }
-    shown += text.substr(0, size);
-    text.remove_prefix(size);
-  }
-  return shown;
-}
-
 // Columns that a text takes, near enough: code points.
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
