@@ -79,6 +79,7 @@ void fb_engine_tick(const fb_engine* engine);
 /* Whether pages of finished instances are found and reset by PAGEMAP_SCAN (Linux 6.7). */
 bool fb_has_pagemap_scan(void);
 
+/* A module or a component, by its first bytes. */
 bool fb_compile(const fb_engine* engine, const uint8_t* wasm, size_t size, fb_bytes* code,
                 fb_bytes* error);
 bool fb_text_to_wasm(const uint8_t* text, size_t size, fb_bytes* wasm, fb_bytes* error);
@@ -89,7 +90,16 @@ fb_program* fb_program_load(const fb_engine* engine, const char* path, const uin
                             size_t size, bool has_files, fb_bytes* error);
 void fb_program_delete(fb_program* program);
 
-/* Calls `visit` for each import (module not empty) and export; the texts are valid in the call. */
+enum {
+  FB_MODULE = 0,
+  FB_HTTP_COMPONENT = 1,    /* exports wasi:http/incoming-handler or wasi:http/handler */
+  FB_COMMAND_COMPONENT = 2, /* exports wasi:cli/run */
+  FB_OTHER_COMPONENT = 3,
+};
+int32_t fb_program_kind(const fb_program* program);
+
+/* Calls `visit` for each import (module not empty) and export; the texts are valid in the call. A
+ * component's import has a module only: the interface. */
 typedef void (*fb_visit)(void* context, const char* module, size_t module_size, const char* name,
                          size_t name_size, const char* type, size_t type_size);
 void fb_program_externs(const fb_program* program, void* context, fb_visit visit);
@@ -140,7 +150,8 @@ typedef struct fb_ending {
   fb_bytes trace;   /* trapped: the guest's frames, one a line */
 } fb_ending;
 
-/* A run of `entry` (a function without parameters; empty: instantiate only) in a fresh instance.
+/* A run of `entry` (a function without parameters; empty: instantiate only; of a component any other
+ * text stands for wasi:cli/run) in a fresh instance.
  * Nothing runs before the first poll. `guest` and `usage` outlive the task. Not thread-safe. */
 fb_task* fb_task_new(const fb_program* program, const char* entry, void* guest,
                      const fb_limits* limits, fb_usage* usage, const fb_files* files,
@@ -149,6 +160,95 @@ fb_task* fb_task_new(const fb_program* program, const char* entry, void* guest,
 bool fb_task_poll(fb_task* task, fb_ending* ending);
 /* Ends a run that has not ended. The waker is not called any more once this returns. */
 void fb_task_delete(fb_task* task);
+
+/* What a component that answers requests may see and reach; all borrowed until the call returns. */
+typedef struct fb_outbound_rule {
+  bool is_https;
+  uint16_t port;
+  const char* host; /* lower case; "*.example.com"; "*"; an address without brackets */
+} fb_outbound_rule;
+typedef struct fb_surroundings_spec {
+  const char* const* env; /* name, value, name, value, ... */
+  size_t env_count;       /* pairs */
+  const char* const* mounts; /* host, guest, host, guest, ... */
+  const bool* is_writable;
+  size_t mount_count;
+  const fb_outbound_rule* rules; /* none: no request is sent */
+  size_t rule_count;
+  uint64_t outbound_request_bytes_max;
+  uint64_t outbound_response_bytes_max;
+  uint64_t connect_timeout_ms; /* name resolution and TLS included */
+} fb_surroundings_spec;
+fb_surroundings* fb_surroundings_new(const fb_surroundings_spec* spec);
+/* Runs that were given it go on. */
+void fb_surroundings_delete(fb_surroundings* surroundings);
+
+typedef struct fb_text {
+  const char* data;
+  size_t size;
+} fb_text;
+typedef struct fb_field {
+  fb_text name;
+  fb_text value;
+} fb_field;
+typedef struct fb_http_head {
+  fb_text method;
+  fb_text scheme;
+  fb_text authority;
+  fb_text path_with_query;
+  const fb_field* fields;
+  size_t field_count;
+  bool has_body; /* else it has ended already */
+} fb_http_head;
+
+/* One request to a component of kind FB_HTTP_COMPONENT in a fresh instance. Nothing runs before the
+ * first poll. `guest` and `usage` outlive the task, `surroundings` may be null. Not thread-safe. */
+fb_http_task* fb_http_task_new(const fb_program* program, const fb_http_head* head, void* guest,
+                               const fb_limits* limits, fb_usage* usage,
+                               const fb_surroundings* surroundings, const fb_waker* waker,
+                               fb_bytes* error);
+enum {
+  FB_DONE = 0,     /* the run is over; `ending` is filled, once */
+  FB_RUNNABLE = 1, /* to be polled again */
+  FB_WAITING = 2,  /* the waker is called, once, when there is something to do */
+};
+int32_t fb_http_task_poll(fb_http_task* task, fb_ending* ending);
+/* Ends a run that has not ended; what it has sent can still be taken. */
+void fb_http_task_stop(fb_http_task* task);
+/* The waker is not called any more once this returns. */
+void fb_http_task_delete(fb_http_task* task);
+
+/* The request's body. What lies ready for the guest is bounded; SIZE_MAX when nobody reads it. */
+#define FB_REQUEST_BUFFER_BYTES (64U << 10)
+size_t fb_http_body_room(const fb_http_task* task);
+bool fb_http_is_body_dropped(const fb_http_task* task);
+size_t fb_http_feed(fb_http_task* task, const uint8_t* bytes, size_t size);
+void fb_http_finish_body(fb_http_task* task, const fb_field* trailers, size_t count);
+enum { FB_TOO_LARGE = 0, FB_TIMED_OUT = 1, FB_MALFORMED = 2, FB_HUNG_UP = 3 };
+void fb_http_fail_body(fb_http_task* task, int32_t why);
+
+enum {
+  FB_ANSWER_PENDING = 0,
+  FB_ANSWER_HEAD = 1,
+  FB_ANSWER_ERROR_CODE = 2, /* `code` names it */
+  FB_ANSWER_DROPPED = 3,
+  FB_ANSWER_NONE = 4, /* and the run is over */
+};
+int32_t fb_http_answer(const fb_http_task* task, fb_bytes* code);
+/* Calls `visit` for each field of a response; the texts are valid in the call. */
+typedef void (*fb_visit_field)(void* context, const char* name, size_t name_size, const char* value,
+                               size_t value_size);
+/* The status, once; 0 when there is no head to take. */
+int32_t fb_http_take_head(fb_http_task* task, void* context, fb_visit_field visit);
+
+/* The response's body, two pieces of which may wait to be taken. */
+#define FB_RESPONSE_BUFFER_BYTES (128U << 10)
+enum { FB_BODY_MORE = 0, FB_BODY_END = 1, FB_BODY_FAILED = 2 /* `error` says why */ };
+/* Calls `sink` with what there is, at most `bytes_max`. */
+typedef void (*fb_sink)(void* context, const uint8_t* bytes, size_t size);
+int32_t fb_http_take_body(fb_http_task* task, size_t bytes_max, void* context, fb_sink sink,
+                          fb_bytes* error);
+void fb_http_trailers(const fb_http_task* task, void* context, fb_visit_field visit);
 
 #ifdef __cplusplus
 }

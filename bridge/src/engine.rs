@@ -1,12 +1,14 @@
 //! The engine and its compiler.
 
+use crate::component::ComponentGuest;
 use crate::host::{self, Guest, Host};
 use crate::{Bytes, files, give, slice};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, Linker, PoolingAllocationConfig, Result,
-    WasmBacktraceDetails,
+    WasmBacktraceDetails, component,
 };
 
 /// Frames of a trap that are shown.
@@ -16,6 +18,13 @@ const HOST_STACK_BYTES: usize = 1 << 20;
 /// Linear memories and tables of one module; toolchains make one of each.
 const MEMORIES_PER_MODULE_MAX: u32 = 2;
 const TABLES_PER_MODULE_MAX: u32 = 4;
+/// A component is of several modules: its own, shims between it and its imports, an adapter. What the
+/// pool holds for each of them on average, and what one may have at the most.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 8;
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
+const TABLES_PER_INSTANCE: u32 = 2;
+const TABLES_PER_COMPONENT_MAX: u32 = 16;
+const COMPONENT_INSTANCE_BYTES_MAX: usize = 1 << 20;
 /// Slots that keep a finished instance's pages for the next of the same function. Each may hold
 /// `keep_resident_bytes`.
 const WARM_SLOTS_MAX: u32 = 16;
@@ -38,16 +47,33 @@ pub struct BridgeEngine {
     pub plain: Linker<Guest>,
     /// Wasmtime's own WASI, for guests with mounts.
     pub with_files: Linker<Guest>,
+    /// For components; made for the first of them.
+    components: OnceLock<component::Linker<ComponentGuest>>,
+}
+
+impl BridgeEngine {
+    pub fn components(&self) -> Result<&component::Linker<ComponentGuest>> {
+        if let Some(linker) = self.components.get() {
+            return Ok(linker);
+        }
+        let linker = crate::component::link(&self.engine)?;
+        Ok(self.components.get_or_init(|| linker))
+    }
 }
 
 fn config(options: &Options) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     let instances = options.instances_max;
     let keep_resident = options.keep_resident_bytes as usize;
-    pool.total_core_instances(instances)
+    pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
+        .total_component_instances(instances)
         .total_memories(instances)
-        .total_tables(instances)
-        .total_stacks(instances)
+        .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
+        .total_stacks(instances.saturating_add(instances / 4))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(MEMORIES_PER_MODULE_MAX)
+        .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
+        .max_component_instance_size(COMPONENT_INSTANCE_BYTES_MAX)
         .max_memories_per_module(MEMORIES_PER_MODULE_MAX)
         .max_tables_per_module(TABLES_PER_MODULE_MAX)
         .table_elements(options.table_elements_max as usize)
@@ -74,7 +100,7 @@ fn new_engine(options: &Options, host: &'static Host) -> Result<BridgeEngine> {
     let engine = Engine::new(&config(options))?;
     let plain = host::link(&engine, host)?;
     let with_files = files::link(&engine)?;
-    Ok(BridgeEngine { engine, host, plain, with_files })
+    Ok(BridgeEngine { engine, host, plain, with_files, components: OnceLock::new() })
 }
 
 /// # Safety
@@ -118,7 +144,12 @@ pub unsafe extern "C" fn fb_compile(
     code: &mut Bytes,
     error: &mut Bytes,
 ) -> bool {
-    let compiled = engine.engine.precompile_module(unsafe { slice(wasm, size) });
+    let wasm = unsafe { slice(wasm, size) };
+    let compiled = if wasmparser::Parser::is_component(wasm) {
+        engine.engine.precompile_component(wasm)
+    } else {
+        engine.engine.precompile_module(wasm)
+    };
     give(compiled, error).map(|bytes| *code = bytes.into()).is_some()
 }
 

@@ -1,15 +1,17 @@
-//! Guests with mounts: Wasmtime's WASI preview 1, its file work on threads of its own.
+//! Guests with mounts: Wasmtime's WASI, its file work on threads of its own.
 
 use crate::host::{Guest, GuestPointer, Host, exited, stopped};
 use crate::{slice, text};
 use bytes::Bytes;
 use std::ffi::c_char;
+use std::io;
 use std::sync::OnceLock;
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::{Engine, Linker, Result};
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
-use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::p1;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
@@ -64,7 +66,7 @@ pub unsafe fn context(
     files: &Files,
     host: &'static Host,
     guest: GuestPointer,
-) -> Result<WasiP1Ctx> {
+) -> Result<WasiCtxBuilder> {
     let texts =
         |list, count| unsafe { slice(list, count) }.iter().map(|item| unsafe { text(*item) });
     let mut builder = WasiCtxBuilder::new();
@@ -90,15 +92,15 @@ pub unsafe fn context(
             .preopened_dir(pair[0], pair[1], permissions)
             .map_err(|error| wasmtime::format_err!("mount {}: {error}", pair[0]))?;
     }
-    Ok(builder.build_p1())
+    Ok(builder)
 }
 
 /// A standard stream that ends in the host's buffers: always ready.
 #[derive(Clone, Copy)]
-struct Pipe {
-    host: &'static Host,
-    guest: GuestPointer,
-    descriptor: i32,
+pub struct Pipe {
+    pub host: &'static Host,
+    pub guest: GuestPointer,
+    pub descriptor: i32,
 }
 
 impl IsTerminal for Pipe {
@@ -109,7 +111,7 @@ impl IsTerminal for Pipe {
 
 impl StdinStream for Pipe {
     fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
-        unreachable!("preview 1 uses p2_stream")
+        Box::new(*self)
     }
     fn p2_stream(&self) -> Box<dyn InputStream> {
         Box::new(*self)
@@ -118,10 +120,41 @@ impl StdinStream for Pipe {
 
 impl StdoutStream for Pipe {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        unreachable!("preview 1 uses p2_stream")
+        Box::new(*self)
     }
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(*self)
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = into.initialize_unfilled();
+        let count = unsafe { (self.host.read)(self.guest.0, room.as_mut_ptr(), room.len()) };
+        into.advance(usize::try_from(count).unwrap_or(0));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let write = self.host.write;
+        let count = unsafe { write(self.guest.0, self.descriptor, bytes.as_ptr(), bytes.len()) };
+        Poll::Ready(usize::try_from(count).map_err(|_| io::ErrorKind::StorageFull.into()))
+    }
+    fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

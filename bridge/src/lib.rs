@@ -1,10 +1,15 @@
 //! Wasmtime behind the small C interface of `funcd_bridge.h`. Types here have the layout given
 //! there; each `unsafe` relies on what that header promises of its arguments.
 
+mod component;
 mod engine;
 mod files;
 mod host;
+mod http_body;
+mod http_task;
+mod outbound;
 mod program;
+mod surroundings;
 mod task;
 
 use std::ffi::{CStr, c_char};

@@ -1,16 +1,23 @@
 //! Compiled and linked code.
 
+use crate::component::{Component, Role};
 use crate::engine::BridgeEngine;
 use crate::host::{Guest, Host};
 use crate::{Bytes, give, slice, text};
 use std::ffi::{c_char, c_void};
-use wasmtime::{Engine, ExternType, FuncType, InstancePre, Module, Result};
+use wasmtime::component::{self, types::ComponentItem};
+use wasmtime::{Engine, ExternType, FuncType, InstancePre, Module, Precompiled, Result};
 
 /// `fb_program`.
 pub struct Program {
     pub engine: Engine,
     pub host: &'static Host,
-    pub pre: InstancePre<Guest>,
+    pub code: Code,
+}
+
+pub enum Code {
+    Module(InstancePre<Guest>),
+    Component(Component),
 }
 
 /// # Safety
@@ -24,16 +31,37 @@ pub unsafe extern "C" fn fb_program_load(
     has_files: bool,
     error: &mut Bytes,
 ) -> Option<Box<Program>> {
-    // The caller vouches for the code.
-    let module = if path.is_null() {
-        unsafe { Module::deserialize(&engine.engine, slice(code, size)) }
-    } else {
-        unsafe { Module::deserialize_file(&engine.engine, text(path)) }
+    let loaded = unsafe { load(engine, path, slice(code, size), has_files) };
+    let code = give(loaded, error)?;
+    Some(Box::new(Program { engine: engine.engine.clone(), host: engine.host, code }))
+}
+
+/// # Safety
+/// The caller vouches for the code; `path` is null or ends in NUL.
+unsafe fn load(
+    engine: &BridgeEngine,
+    path: *const c_char,
+    code: &[u8],
+    has_files: bool,
+) -> Result<Code> {
+    let path = (!path.is_null()).then(|| unsafe { text(path) });
+    let kind = match path {
+        Some(path) => Engine::detect_precompiled_file(path)?,
+        None => Engine::detect_precompiled(code),
+    };
+    if matches!(kind, Some(Precompiled::Component)) {
+        let component = match path {
+            Some(path) => unsafe { component::Component::deserialize_file(&engine.engine, path) },
+            None => unsafe { component::Component::deserialize(&engine.engine, code) },
+        };
+        return Ok(Code::Component(Component::new(engine.components()?, &component?)?));
+    }
+    let module = match path {
+        Some(path) => unsafe { Module::deserialize_file(&engine.engine, path) },
+        None => unsafe { Module::deserialize(&engine.engine, code) },
     };
     let linker = if has_files { &engine.with_files } else { &engine.plain };
-    let pre: Result<InstancePre<Guest>> = module.and_then(|module| linker.instantiate_pre(&module));
-    let pre = give(pre, error)?;
-    Some(Box::new(Program { engine: engine.engine.clone(), host: engine.host, pre }))
+    Ok(Code::Module(linker.instantiate_pre(&module?)?))
 }
 
 #[unsafe(no_mangle)]
@@ -53,26 +81,64 @@ type Visit = unsafe extern "C" fn(
 /// See `funcd_bridge.h`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fb_program_externs(program: &Program, context: *mut c_void, visit: Visit) {
-    let tell = |module: &str, name: &str, kind: ExternType| {
-        let kind = describe(&kind);
-        unsafe {
-            visit(
-                context,
-                module.as_ptr().cast(),
-                module.len(),
-                name.as_ptr().cast(),
-                name.len(),
-                kind.as_ptr().cast(),
-                kind.len(),
-            );
-        }
+    let tell = |module: &str, name: &str, kind: &str| unsafe {
+        visit(
+            context,
+            module.as_ptr().cast(),
+            module.len(),
+            name.as_ptr().cast(),
+            name.len(),
+            kind.as_ptr().cast(),
+            kind.len(),
+        );
     };
-    let module = program.pre.module();
-    for import in module.imports() {
-        tell(import.module(), import.name(), import.ty());
+    match &program.code {
+        Code::Module(pre) => {
+            for import in pre.module().imports() {
+                tell(import.module(), import.name(), &describe(&import.ty()));
+            }
+            for export in pre.module().exports() {
+                tell("", export.name(), &describe(&export.ty()));
+            }
+        }
+        Code::Component(component) => {
+            let component = component.pre.component();
+            let ty = component.component_type();
+            for (name, item) in ty.imports(&program.engine) {
+                tell(name, "", describe_item(&item.ty));
+            }
+            for (name, item) in ty.exports(&program.engine) {
+                tell("", name, describe_item(&item.ty));
+            }
+        }
     }
-    for export in module.exports() {
-        tell("", export.name(), export.ty());
+}
+
+const MODULE: i32 = 0;
+const HTTP: i32 = 1;
+const COMMAND: i32 = 2;
+const OTHER_COMPONENT: i32 = 3;
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_program_kind(program: &Program) -> i32 {
+    match &program.code {
+        Code::Module(_) => MODULE,
+        Code::Component(component) => match component.role {
+            Role::Http2(_) | Role::Http3(_) => HTTP,
+            Role::Command(_) => COMMAND,
+            Role::Other => OTHER_COMPONENT,
+        },
+    }
+}
+
+fn describe_item(item: &ComponentItem) -> &'static str {
+    match item {
+        ComponentItem::ComponentFunc(_) | ComponentItem::CoreFunc(_) => "func",
+        ComponentItem::Module(_) => "module",
+        ComponentItem::Component(_) => "component",
+        ComponentItem::ComponentInstance(_) => "interface",
+        ComponentItem::Type(_) => "type",
+        ComponentItem::Resource(_) => "resource",
     }
 }
 
@@ -100,7 +166,12 @@ fn describe_function(function: &FuncType) -> String {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_program_memory(program: &Program, min: &mut u64, max: &mut u64) {
-    let mut memories = program.pre.module().exports().filter_map(|export| match export.ty() {
+    let Code::Module(pre) = &program.code else {
+        // A component's memories are its own affair; the limit of its run holds for their sum.
+        (*min, *max) = (0, u64::MAX);
+        return;
+    };
+    let mut memories = pre.module().exports().filter_map(|export| match export.ty() {
         ExternType::Memory(memory) => Some(memory),
         _ => None,
     });

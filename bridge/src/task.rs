@@ -1,15 +1,19 @@
 //! One guest run as a future that C++ polls.
 
+use crate::component::{Component, ComponentGuest, Role};
 use crate::files::{self, Files};
-use crate::host::{Guest, GuestPointer, Stopped};
-use crate::program::Program;
+use crate::host::{Guest, GuestPointer, Stopped, exited};
+use crate::http_task;
+use crate::program::{Code, Program};
 use crate::{Bytes, give, one_line, text};
 use std::ffi::{c_char, c_void};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
-use wasmtime::{Error, ResourceLimiter, Result, Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{
+    Error, InstancePre, ResourceLimiter, Result, Store, Trap, UpdateDeadline, WasmBacktrace,
+};
 use wasmtime_wasi::I32Exit;
 
 #[repr(C)]
@@ -36,6 +40,11 @@ unsafe impl Send for Limiter {}
 unsafe impl Sync for Limiter {}
 
 impl Limiter {
+    /// `usage` outlives the store.
+    pub fn new(limits: Limits, usage: *mut Usage) -> Limiter {
+        Limiter { limits, usage }
+    }
+
     fn usage(&mut self) -> &mut Usage {
         unsafe { &mut *self.usage }
     }
@@ -76,21 +85,27 @@ pub struct HostWaker {
 // The callback may be called from any thread; it only posts.
 unsafe impl Send for HostWaker {}
 
+impl HostWaker {
+    pub fn wake(&self) {
+        unsafe { (self.wake)(self.context, self.key) };
+    }
+}
+
 /// Wakes the host until the task is gone: threads of the file pool may hold it longer.
 struct TaskWaker(Mutex<Option<HostWaker>>);
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         let waker = self.0.lock().expect("no panic holds it");
-        if let Some(waker) = *waker {
-            unsafe { (waker.wake)(waker.context, waker.key) };
+        if let Some(waker) = &*waker {
+            waker.wake();
         }
     }
 }
 
 /// `fb_task`.
 pub struct Task {
-    run: Pin<Box<dyn Future<Output = Result<()>>>>,
+    run: Run,
     waker: Waker,
     host_waker: Option<Arc<TaskWaker>>,
     needs_runtime: bool,
@@ -123,19 +138,14 @@ pub unsafe extern "C" fn fb_task_new(
     waker: Option<&HostWaker>,
     error: &mut Bytes,
 ) -> Option<Box<Task>> {
-    let pointer = GuestPointer(guest);
-    let wasi = match files {
-        Some(files) => {
-            let context = unsafe { files::context(files, program.host, pointer) };
-            Some(Box::new(give(context, error)?))
-        }
-        None => None,
-    };
-    let needs_runtime = wasi.is_some();
-    let guest = Guest::new(pointer, Limiter { limits: *limits, usage }, wasi);
+    let limiter = Limiter::new(*limits, usage);
+    let entry = unsafe { text(entry) };
+    let begun = unsafe { begin(program, entry, GuestPointer(guest), limiter, files) };
+    let run = give(begun, error)?;
+    let needs_runtime = files.is_some() || matches!(program.code, Code::Component(_));
     let host_waker = waker.map(|waker| Arc::new(TaskWaker(Mutex::new(Some(*waker)))));
     Some(Box::new(Task {
-        run: Box::pin(run(program, unsafe { text(entry) }, guest)),
+        run,
         waker: match &host_waker {
             Some(waker) => waker.clone().into(),
             None => Waker::noop().clone(),
@@ -145,7 +155,67 @@ pub unsafe extern "C" fn fb_task_new(
     }))
 }
 
-async fn run(program: &Program, entry: &'static str, guest: Guest) -> Result<()> {
+type Run = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// # Safety
+/// As for `fb_task_new`.
+unsafe fn begin(
+    program: &'static Program,
+    entry: &'static str,
+    pointer: GuestPointer,
+    limiter: Limiter,
+    files: Option<&Files>,
+) -> Result<Run> {
+    let builder = match files {
+        Some(files) => Some(unsafe { files::context(files, program.host, pointer) }?),
+        None => None,
+    };
+    Ok(match &program.code {
+        Code::Module(pre) => {
+            let wasi = builder.map(|mut builder| Box::new(builder.build_p1()));
+            Box::pin(run(program, pre, entry, Guest::new(pointer, limiter, wasi)))
+        }
+        Code::Component(component) => {
+            let wasi = builder.map(|mut builder| Box::new(builder.build()));
+            let host = program.host;
+            let guest = ComponentGuest::new(pointer, host, limiter, Arc::default(), wasi);
+            Box::pin(run_component(program, component, entry, guest))
+        }
+    })
+}
+
+/// Instantiates, and with an entry point calls the component's `wasi:cli/run`.
+async fn run_component(
+    program: &'static Program,
+    component: &Component,
+    entry: &str,
+    guest: ComponentGuest,
+) -> Result<()> {
+    let (result, _) = http_task::run(program, guest, async move |store| {
+        let Role::Command(command) = &component.role else {
+            component.pre.instantiate_async(&mut *store).await?;
+            return if entry.is_empty() {
+                Ok(())
+            } else {
+                Err(Error::msg("it exports no wasi:cli/run"))
+            };
+        };
+        let command = command.instantiate_async(&mut *store).await?;
+        if entry.is_empty() {
+            return Ok(());
+        }
+        command.wasi_cli_run().call_run(store).await?.map_err(|()| exited(1))
+    })
+    .await;
+    result
+}
+
+async fn run(
+    program: &Program,
+    pre: &InstancePre<Guest>,
+    entry: &'static str,
+    guest: Guest,
+) -> Result<()> {
     let mut store = Store::new(&program.engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     let on_epoch = program.host.on_epoch;
@@ -157,7 +227,7 @@ async fn run(program: &Program, entry: &'static str, guest: Guest) -> Result<()>
             Ok(UpdateDeadline::Yield(1))
         }
     });
-    let instance = program.pre.instantiate_async(&mut store).await?;
+    let instance = pre.instantiate_async(&mut store).await?;
     if entry.is_empty() {
         return Ok(());
     }
@@ -187,7 +257,7 @@ pub extern "C" fn fb_task_delete(task: Box<Task>) {
     drop(task);
 }
 
-fn describe(result: Result<()>) -> Ending {
+pub fn describe(result: Result<()>) -> Ending {
     let plain = |kind, code| Ending { kind, code, message: Bytes::EMPTY, trace: Bytes::EMPTY };
     let Err(error) = result else {
         return plain(RETURNED, 0);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/bridge_bytes.h"
+#include "engine/run_ending.h"
 #include "engine/task.h"
 #include "engine/wasi_p1.h"
 
@@ -18,9 +19,9 @@ namespace {
 constexpr std::uint32_t kInstancesMaxDefault = 1'000;
 constexpr std::uint32_t kInstancesMin = 16;
 constexpr std::uint32_t kTableElementsMax = 100'000;
-// Mappings that a live instance takes (memory, its image, table, stack and guards), rounded up, and
-// those that the rest of the process needs. Past vm.max_map_count the pool would wait for ever.
-constexpr std::uint32_t kMappingsPerInstance = 6;
+// Mappings that a live instance takes (memory, its image, tables, stack and guards), rounded up,
+// and those that the rest of the process needs. Past vm.max_map_count the pool would wait for ever.
+constexpr std::uint32_t kMappingsPerInstance = 8;
 constexpr std::uint32_t kMappingsReserved = 5'000;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;
 // A module whose start function runs longer does not go live.
@@ -32,7 +33,8 @@ bool on_epoch(void* context) {
     guest->has_yielded = true;
     return false;
   }
-  guest->stop = GuestState::Stop{EndKind::time_limit, 0, "ran longer than its limit"};
+  const Ending ending = time_limit_ending();
+  guest->stop = GuestState::Stop{ending.kind, 0, ending.message};
   return true;
 }
 

@@ -55,7 +55,8 @@ enum class HttpAnswer : std::uint8_t {
   none,        // nothing, and its run is over; ending() says how
 };
 
-// Where the response's body is.
+// Where the response's body is. That of a HEAD request, of a 204 and of a 304 is at its end at
+// once.
 enum class HttpBody : std::uint8_t {
   more,    // more may come: after the next poll, or was left by the bound of take_body()
   end,     // whole; trailers() are there
@@ -85,15 +86,17 @@ struct HttpTaskOptions {
 // included). After each poll: take_head() once answer() is `head`, take_body() as long as there is
 // room for it, feed() as long as body_room() is not 0. The guest may go on running after its answer
 // and after its body; it is over when poll() says `done`. What it has sent by then can still be
-// taken.
+// taken. A 0.3 guest may pass on a body that comes from elsewhere, and be done before that is: the
+// waker tells of it then as before, and past the deadline take_body() fails.
 //
 // Stdout and stderr of the guest go to `stdio` (descriptors 1 and 2); its stdin is empty.
 class HttpTask {
  public:
-  // Bytes of the request's body that lie ready for the guest at the most.
-  static constexpr std::size_t kRequestBufferBytesMax = 128U << 10;
-  // Bytes of the response's body that lie ready for the host at the most, in pieces of half of it.
-  static constexpr std::size_t kResponseBufferBytesMax = 128U << 10;
+  // Bytes of the request's body that lie ready for the guest at the most; the piece that it reads
+  // from is not counted, and has as many at the most.
+  static constexpr std::size_t kRequestBufferBytesMax = FB_REQUEST_BUFFER_BYTES;
+  // Bytes of the response's body that lie ready for the host at the most.
+  static constexpr std::size_t kResponseBufferBytesMax = FB_RESPONSE_BUFFER_BYTES;
 
   enum class State : std::uint8_t {
     done,      // ending() says how
@@ -101,8 +104,7 @@ class HttpTask {
     waiting,   // for the waker, at most until wake_at()
   };
 
-  // `program` is a component that serves HTTP; it, `stdio` and what `options` borrows outlive the
-  // task.
+  // `program` is of kind http_component; it, `stdio` and what `options` borrows outlive the task.
   HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
            const TaskLimits& limits, const HttpTaskOptions& options);
   ~HttpTask();
@@ -128,9 +130,9 @@ class HttpTask {
   void finish_body(std::span<const HttpRequestHead::Field> trailers = {});
   void fail_body(HttpBodyFailure failure);
 
-  [[nodiscard]] HttpAnswer answer() const;
+  [[nodiscard]] HttpAnswer answer() const { return answer_; }
   // Of `error_code`: "HTTP-response-timeout".
-  [[nodiscard]] std::string answer_error() const;
+  [[nodiscard]] const std::string& answer_error() const { return answer_error_; }
   // The response's head, once, when answer() is `head`.
   [[nodiscard]] HttpResponseHead take_head();
 
@@ -142,7 +144,10 @@ class HttpTask {
   [[nodiscard]] std::vector<HttpField> trailers() const;
 
  private:
-  void conclude(const fb_ending& ending);
+  void start(const Program& program, const HttpRequestHead& head, const TaskLimits& limits,
+             const HttpTaskOptions& options);
+  void look_at_answer();
+  void run_out_of_time();
 
   GuestState state_;
   fb_usage usage_{0, false};
@@ -153,6 +158,8 @@ class HttpTask {
   TimePoint wake_at_;
   std::uint64_t memory_bytes_max_;
   Ending ending_;
+  HttpAnswer answer_ = HttpAnswer::pending;
+  std::string answer_error_;
   std::string body_error_;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/program.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <string_view>
@@ -20,6 +22,19 @@ Program::Program(fb_program* program, FileAccess files, EpochTicker& ticker)
         list.push_back({std::string(module, module_size), std::string(name, name_size),
                         std::string(type, type_size)});
       });
+  switch (fb_program_kind(program_)) {
+    case FB_HTTP_COMPONENT:
+      kind_ = ProgramKind::http_component;
+      break;
+    case FB_COMMAND_COMPONENT:
+      kind_ = ProgramKind::command_component;
+      break;
+    case FB_OTHER_COMPONENT:
+      kind_ = ProgramKind::other_component;
+      break;
+    default:
+      break;
+  }
   std::uint64_t max = 0;
   fb_program_memory(program_, &memory_bytes_min_, &max);
   if (max != std::numeric_limits<std::uint64_t>::max()) memory_bytes_max_ = max;
@@ -33,6 +48,7 @@ Program& Program::operator=(Program&& other) noexcept {
   std::swap(program_, other.program_);
   files_ = other.files_;
   ticker_ = other.ticker_;
+  kind_ = other.kind_;
   std::swap(imports_, other.imports_);
   std::swap(exports_, other.exports_);
   memory_bytes_min_ = other.memory_bytes_min_;
@@ -47,6 +63,23 @@ Program::~Program() {
 bool Program::has_export(std::string_view name) const {
   return std::any_of(exports_.begin(), exports_.end(),
                      [&](const Extern& item) { return item.name == name; });
+}
+
+std::string Program::why_no_http() const {
+  for (const Extern& item : exports_) {
+    if (!item.name.starts_with("wasi:http/")) continue;
+    return fmt::format(
+        "it exports {}; served are wasi:http/incoming-handler@0.2 and wasi:http/handler@0.3: build "
+        "it with tools that target one of these",
+        item.name);
+  }
+  if (kind_ == ProgramKind::command_component) {
+    return "it is a command (it exports wasi:cli/run) and answers no requests; 'funcd run' runs "
+           "it, "
+           "and one that exports wasi:http/incoming-handler is served";
+  }
+  return "it exports neither wasi:http/incoming-handler@0.2 nor wasi:http/handler@0.3, so it "
+         "answers no requests";
 }
 
 }  // namespace funcd::engine

@@ -19,7 +19,16 @@ enum class FileAccess : std::uint8_t {
   mounts,  // Wasmtime's: the mounted folders
 };
 
-// An import or export of a program, as text: "wasi_snapshot_preview1", "fd_write", "func (i32)".
+// What a program is, by what it exports.
+enum class ProgramKind : std::uint8_t {
+  module,             // core WebAssembly
+  http_component,     // answers requests: wasi:http/incoming-handler 0.2 or wasi:http/handler 0.3
+  command_component,  // runs to its end: wasi:cli/run
+  other_component,
+};
+
+// An import or export of a program, as text: "wasi_snapshot_preview1", "fd_write", "func (i32)". A
+// component's import is an interface, "wasi:http/types@0.2.4", and has no name.
 struct Extern {
   std::string module;  // of an import; empty for exports
   std::string name;
@@ -34,18 +43,23 @@ class Program {
   Program& operator=(Program&& other) noexcept;
   ~Program();
 
+  [[nodiscard]] ProgramKind kind() const { return kind_; }
   [[nodiscard]] const std::vector<Extern>& imports() const { return imports_; }
   [[nodiscard]] const std::vector<Extern>& exports() const { return exports_; }
   [[nodiscard]] bool has_export(std::string_view name) const;
-  // Of its linear memory: what it has at the start; and at most, when it says so.
+  // Why a component that does not answer requests does not, and what to do about it.
+  [[nodiscard]] std::string why_no_http() const;
+  // Of a module's linear memory: what it has at the start; and at most, when it says so.
   [[nodiscard]] std::uint64_t memory_bytes_min() const { return memory_bytes_min_; }
   [[nodiscard]] std::optional<std::uint64_t> memory_bytes_max() const { return memory_bytes_max_; }
 
  private:
   friend class Task;
+  friend class HttpTask;
   fb_program* program_ = nullptr;
   FileAccess files_ = FileAccess::none;
   EpochTicker* ticker_ = nullptr;  // the engine's
+  ProgramKind kind_ = ProgramKind::module;
   std::vector<Extern> imports_;
   std::vector<Extern> exports_;
   std::uint64_t memory_bytes_min_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,11 +21,18 @@ struct OutboundRule {
   enum class Scheme : std::uint8_t { http, https };
   Scheme scheme = Scheme::https;
   // Lower case, an address without brackets. "*.example.com" stands for every name below
-  // example.com.
+  // example.com, "*" for every name.
   std::string host;
   std::uint16_t port = 443;
 
   friend bool operator==(const OutboundRule&, const OutboundRule&) = default;
+};
+
+// Bounds of each request that a component sends. The deadline of its run holds as well.
+struct OutboundLimits {
+  std::uint64_t request_bytes_max = 8ULL << 20;
+  std::uint64_t response_bytes_max = 32ULL << 20;
+  std::chrono::milliseconds connect_timeout{10'000};  // name resolution and TLS included
 };
 
 // Reads "https://api.example.com", "http://127.0.0.1:9000", "https://*.example.com": scheme, host
@@ -38,9 +46,10 @@ class Surroundings {
   struct Spec {
     std::span<const std::pair<std::string, std::string>> env{};
     std::span<const Mount> mounts{};
-    // Who may be sent requests. Empty: nobody. Addresses that are private, loopback or link-local
-    // are reached only where a rule names the address itself.
+    // Who may be sent requests. Empty: nobody. An address that is private, loopback or link-local
+    // is reached only where a rule names the address itself, or is for "localhost".
     std::span<const OutboundRule> outbound{};
+    OutboundLimits outbound_limits{};
   };
   explicit Surroundings(const Spec& spec);
   Surroundings(Surroundings&& other) noexcept;

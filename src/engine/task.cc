@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "engine/bridge_bytes.h"
+#include "engine/run_ending.h"
 
 namespace funcd::engine {
 namespace {
@@ -35,6 +35,11 @@ struct FilesInput {
   std::vector<std::uint8_t> are_writable;
 };
 
+// Whether Wasmtime's WASI serves the guest: its mounts, or all that a component may import.
+bool needs_files(FileAccess files, ProgramKind kind) {
+  return files == FileAccess::mounts || kind != ProgramKind::module;
+}
+
 }  // namespace
 
 Task::Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLimits& limits,
@@ -49,7 +54,7 @@ Task::Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLim
 void Task::start(const Program& program, const TaskLimits& limits, const TaskOptions& options) {
   const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
   BridgeBytes error;
-  if (program.files_ == FileAccess::none) {
+  if (!needs_files(program.files_, program.kind())) {
     task_ = fb_task_new(program.program_, options.entry, &state_, &bridge_limits, &usage_, nullptr,
                         nullptr, error.out());
   } else {
@@ -79,7 +84,7 @@ Task::~Task() {
 Task::State Task::poll() {
   if (task_ == nullptr) return State::done;
   if (has_waited_ && Clock::now() >= state_.deadline) {
-    ending_ = Ending{EndKind::time_limit, 0, "ran longer than its limit", {}};
+    ending_ = time_limit_ending();
     fb_task_delete(std::exchange(task_, nullptr));
     return State::done;
   }
@@ -92,7 +97,7 @@ Task::State Task::poll() {
     is_done = fb_task_poll(task_, &ending);
   }
   if (is_done) {
-    conclude(ending);
+    ending_ = ending_of(ending, state_, usage_, memory_bytes_max_);
     // Frees the instance now: its memory is somebody else's next.
     fb_task_delete(std::exchange(task_, nullptr));
     return State::done;
@@ -101,35 +106,6 @@ Task::State Task::poll() {
   if (state_.has_yielded) return State::runnable;
   wake_at_ = state_.is_sleeping ? std::min(state_.wake_at, state_.deadline) : state_.deadline;
   return state_.is_sleeping ? State::sleeping : State::waiting;
-}
-
-void Task::conclude(const fb_ending& ending) {
-  const BridgeBytes message(ending.message);
-  const BridgeBytes trace(ending.trace);
-  switch (ending.kind) {
-    case FB_RETURNED:
-      ending_.kind = EndKind::returned;
-      return;
-    case FB_STOPPED:
-      CHECK(state_.stop.has_value());
-      ending_ = Ending{state_.stop->kind, state_.stop->exit_code, state_.stop->message, {}};
-      break;
-    case FB_EXITED:
-      ending_ = Ending{EndKind::exited, ending.code, {}, {}};
-      break;
-    case FB_TRAPPED:
-      ending_ = Ending{EndKind::trapped, 0, message.text(), trace.text()};
-      break;
-    default:
-      ending_ = Ending{EndKind::failed, 0, message.text(), {}};
-  }
-  const bool has_failed = ending_.kind == EndKind::trapped || ending_.kind == EndKind::failed ||
-                          (ending_.kind == EndKind::exited && ending_.exit_code != 0);
-  if (has_failed && usage_.is_growth_denied) {
-    ending_.kind = EndKind::memory_limit;
-    ending_.message = fmt::format("wanted more memory or table than its limit ({} MiB of memory)",
-                                  memory_bytes_max_ >> 20);
-  }
 }
 
 }  // namespace funcd::engine

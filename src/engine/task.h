@@ -59,7 +59,6 @@ class Task {
 
  private:
   void start(const Program& program, const TaskLimits& limits, const TaskOptions& options);
-  void conclude(const fb_ending& ending);
 
   GuestState state_;
   fb_usage usage_{0, false};

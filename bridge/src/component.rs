@@ -1,0 +1,200 @@
+//! Components: what they are linked to, and which of their exports answers requests.
+
+use crate::host::{GuestPointer, Host};
+use crate::outbound::Hooks;
+use crate::surroundings::Surroundings;
+use crate::task::Limiter;
+use std::sync::Arc;
+use wasmtime::component::{self, HasData, InstancePre, Linker, Resource, ResourceTable};
+use wasmtime::{Engine, Result, bail};
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::types::HostResponseOutparam;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::{FieldMap, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// Of all fields of one message, as the guest has them in hand.
+const FIELD_BYTES_MAX: usize = 128 << 10;
+/// Resources of the host that one guest may hold at once.
+const RESOURCES_MAX: usize = 16 << 10;
+/// What one call of the host may make it copy.
+pub const HOSTCALL_BYTES_MAX: usize = 16 << 20;
+
+/// The interfaces that are served, for those who are told that theirs is not.
+const SERVED_02: (&str, &str) = ("0.2.0", "0.2.12");
+const SERVED_03: &str = "0.3.0";
+const PACKAGES: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
+
+/// A store's data: one component's run.
+pub struct ComponentGuest {
+    pub pointer: GuestPointer,
+    pub host: &'static Host,
+    pub limiter: Limiter,
+    pub table: ResourceTable,
+    pub surroundings: Arc<Surroundings>,
+    pub hooks: Hooks,
+    wasi: Option<Box<WasiCtx>>,
+    http: WasiHttpCtx,
+}
+
+impl ComponentGuest {
+    /// `wasi` is made when it is first asked for where there is none; that cannot fail without
+    /// mounts.
+    pub fn new(
+        pointer: GuestPointer,
+        host: &'static Host,
+        limiter: Limiter,
+        surroundings: Arc<Surroundings>,
+        wasi: Option<Box<WasiCtx>>,
+    ) -> ComponentGuest {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELD_BYTES_MAX);
+        let hooks = Hooks::new(surroundings.outbound.clone());
+        ComponentGuest { pointer, host, limiter, table, surroundings, hooks, wasi, http }
+    }
+}
+
+impl WasiView for ComponentGuest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let context = self.surroundings.context(self.host, self.pointer);
+            Box::new(context.expect("mounts are opened before the guest runs"))
+        });
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for ComponentGuest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+pub fn link(engine: &Engine) -> Result<Linker<ComponentGuest>> {
+    use wasmtime_wasi_io::bindings::wasi::io;
+    let mut linker: Linker<ComponentGuest> = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(true);
+    // Streams and pollables need the table only: most guests never make a context.
+    io::error::add_to_linker::<_, HasTable>(&mut linker, |guest| &mut guest.table)?;
+    io::poll::add_to_linker::<_, HasTable>(&mut linker, |guest| &mut guest.table)?;
+    io::streams::add_to_linker::<_, HasTable>(&mut linker, |guest| &mut guest.table)?;
+    // Informational responses are dropped, as anyone between server and client may.
+    linker.instance("wasi:http/types@0.2.12")?.func_wrap(
+        "[method]response-outparam.send-informational",
+        |mut context: wasmtime::StoreContextMut<'_, ComponentGuest>,
+         (_, status, fields): (Resource<HostResponseOutparam>, u16, Resource<FieldMap>)| {
+            context.data_mut().table.delete(fields)?;
+            let is_informational = (100..200).contains(&status);
+            let said = if is_informational { Ok(()) } else { Err(ErrorCode::HttpProtocolError) };
+            Ok((said,))
+        },
+    )?;
+    Ok(linker)
+}
+
+/// What a component is for.
+pub enum Role {
+    Http2(ProxyPre<ComponentGuest>),
+    Http3(ServicePre<ComponentGuest>),
+    Command(CommandPre<ComponentGuest>),
+    Other,
+}
+
+/// A component, linked.
+pub struct Component {
+    pub pre: InstancePre<ComponentGuest>,
+    pub role: Role,
+}
+
+impl Component {
+    pub fn new(
+        linker: &Linker<ComponentGuest>,
+        component: &component::Component,
+    ) -> Result<Component> {
+        let engine = linker.engine();
+        let ty = component.component_type();
+        for (import, _) in ty.imports(engine) {
+            check_import(import)?;
+        }
+        let pre = linker.instantiate_pre(component)?;
+        let has = |interface: &str| {
+            ty.exports(engine).any(|(export, _)| {
+                let (name, version) = split(export);
+                let is_served = match version {
+                    Some(version) => is_served(name, version),
+                    None => false,
+                };
+                name == interface && is_served
+            })
+        };
+        let role = if has("wasi:http/handler") {
+            Role::Http3(ServicePre::new(pre.clone())?)
+        } else if has("wasi:http/incoming-handler") {
+            Role::Http2(ProxyPre::new(pre.clone())?)
+        } else if has("wasi:cli/run") && CommandPre::new(pre.clone()).is_ok() {
+            Role::Command(CommandPre::new(pre.clone())?)
+        } else {
+            Role::Other
+        };
+        Ok(Component { pre, role })
+    }
+}
+
+/// "wasi:http/types@0.2.0": name and version.
+fn split(interface: &str) -> (&str, Option<&str>) {
+    match interface.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (interface, None),
+    }
+}
+
+fn is_served(name: &str, version: &str) -> bool {
+    let is_second = version
+        .strip_prefix("0.2.")
+        .is_some_and(|patch| patch.bytes().all(|digit| digit.is_ascii_digit()));
+    let is_third = version
+        .strip_prefix("0.3.")
+        .is_some_and(|patch| patch.bytes().all(|digit| digit.is_ascii_digit()));
+    is_second || (is_third && !name.starts_with("wasi:io/"))
+}
+
+/// Says what to do about an import of a version, or of a package, that is not served.
+fn check_import(import: &str) -> Result<()> {
+    let (name, version) = split(import);
+    let package = name.strip_prefix("wasi:").and_then(|rest| rest.split('/').next());
+    if !package.is_some_and(|package| PACKAGES.contains(&package)) {
+        // A plain function or type may be satisfied in some other way; linking says so.
+        if !name.contains(':') {
+            return Ok(());
+        }
+        bail!(
+            "it imports {import}, which is not served; a component here may import wasi:{{{}}} and \
+             nothing else",
+            PACKAGES.join(",")
+        );
+    }
+    match version {
+        Some(version) if is_served(name, version) => Ok(()),
+        _ => {
+            let (first, last) = SERVED_02;
+            bail!(
+                "it is built for {import}; served are the versions {first} to {last} and \
+                 {SERVED_03}: build it with tools that target one of these"
+            )
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a component may see and reach beside its request.
+
+use crate::files::Pipe;
+use crate::host::{GuestPointer, Host};
+use crate::outbound::{Policy, Rule};
+use crate::{slice, text};
+use std::ffi::c_char;
+use std::sync::Arc;
+use wasmtime::Result;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+
+/// Random bytes of one call at the most: the host allocates them.
+const RANDOM_BYTES_MAX: u64 = 1 << 20;
+
+#[repr(C)]
+pub struct OutboundRule {
+    is_https: bool,
+    port: u16,
+    host: *const c_char,
+}
+
+#[repr(C)]
+pub struct Spec {
+    env: *const *const c_char,
+    env_count: usize,
+    mounts: *const *const c_char,
+    is_writable: *const bool,
+    mount_count: usize,
+    rules: *const OutboundRule,
+    rule_count: usize,
+    outbound_request_bytes_max: u64,
+    outbound_response_bytes_max: u64,
+    connect_timeout_ms: u64,
+}
+
+/// `fb_surroundings`.
+#[derive(Default)]
+pub struct Surroundings {
+    env: Vec<(String, String)>,
+    mounts: Vec<(String, String, bool)>,
+    pub outbound: Option<Arc<Policy>>,
+}
+
+impl Surroundings {
+    pub fn has_mounts(&self) -> bool {
+        !self.mounts.is_empty()
+    }
+
+    pub fn context(&self, host: &'static Host, guest: GuestPointer) -> Result<WasiCtx> {
+        let mut builder = WasiCtxBuilder::new();
+        builder
+            .stdout(Pipe { host, guest, descriptor: 1 })
+            .stderr(Pipe { host, guest, descriptor: 2 })
+            .max_random_size(RANDOM_BYTES_MAX)
+            .allow_tcp(false)
+            .allow_udp(false);
+        for (name, value) in &self.env {
+            builder.env(name, value);
+        }
+        for (from, to, is_writable) in &self.mounts {
+            let permissions = if *is_writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            builder
+                .preopened_dir(from, to, permissions)
+                .map_err(|error| wasmtime::format_err!("mount {from}: {error}"))?;
+        }
+        Ok(builder.build())
+    }
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_surroundings_new(spec: &Spec) -> Box<Arc<Surroundings>> {
+    let texts = |list, count| -> Vec<String> {
+        unsafe { slice(list, count) }.iter().map(|item| unsafe { text(*item) }.to_owned()).collect()
+    };
+    let env = texts(spec.env, spec.env_count * 2);
+    let mounts = texts(spec.mounts, spec.mount_count * 2);
+    let writable = unsafe { slice(spec.is_writable, spec.mount_count) };
+    let rules: Vec<Rule> = unsafe { slice(spec.rules, spec.rule_count) }
+        .iter()
+        .map(|rule| Rule::new(rule.is_https, unsafe { text(rule.host) }, rule.port))
+        .collect();
+    let outbound = (!rules.is_empty()).then(|| {
+        Arc::new(Policy {
+            rules,
+            request_bytes_max: spec.outbound_request_bytes_max,
+            response_bytes_max: spec.outbound_response_bytes_max,
+            connect_timeout: std::time::Duration::from_millis(spec.connect_timeout_ms),
+        })
+    });
+    Box::new(Arc::new(Surroundings {
+        env: env.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
+        mounts: mounts
+            .chunks_exact(2)
+            .zip(writable)
+            .map(|(pair, is_writable)| (pair[0].clone(), pair[1].clone(), *is_writable))
+            .collect(),
+        outbound,
+    }))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_surroundings_delete(_surroundings: Box<Arc<Surroundings>>) {}
