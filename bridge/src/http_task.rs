@@ -1,60 +1,28 @@
 //! One request to a component, polled by the host.
 
+use crate::alarm::{Alarm, BodyAlarm, Phase};
+use crate::answer::{Answer, Outparam, Slot};
 use crate::component::{ComponentGuest, HOSTCALL_BYTES_MAX, Role};
 use crate::files::runtime;
 use crate::host::GuestPointer;
 use crate::http_body::{Inbox, Piece, RequestBody, ResponseBody};
-use crate::outbound::{is_forbidden, is_loop_field, loop_depth};
+use crate::http_request::{Field, Head, headers_of, request_of};
 use crate::program::{Code, Program};
-use crate::surroundings::Surroundings;
+use crate::surroundings::Shared;
 use crate::task::{Ending, HostWaker, Limiter, Limits, Usage, describe};
 use crate::{Bytes, give, slice};
-use bytes::BytesMut;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
-};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use std::ffi::{c_char, c_void};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
-use wasmtime::{Result, Store, UpdateDeadline, bail, format_err};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use wasmtime::{Result, Store, UpdateDeadline, bail};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
-
-#[repr(C)]
-pub struct Text {
-    data: *const u8,
-    size: usize,
-}
-
-impl Text {
-    /// # Safety
-    /// The bytes outlive the result.
-    unsafe fn bytes<'a>(&self) -> &'a [u8] {
-        unsafe { slice(self.data, self.size) }
-    }
-}
-
-#[repr(C)]
-pub struct Field {
-    name: Text,
-    value: Text,
-}
-
-#[repr(C)]
-pub struct Head {
-    method: Text,
-    scheme: Text,
-    authority: Text,
-    path_with_query: Text,
-    fields: *const Field,
-    field_count: usize,
-    has_body: bool,
-}
 
 const DONE: i32 = 0;
 const RUNNABLE: i32 = 1;
@@ -73,151 +41,6 @@ const BROKEN: i32 = 2;
 const TOO_LARGE: i32 = 0;
 const TIMED_OUT: i32 = 1;
 const MALFORMED: i32 = 2;
-
-#[derive(PartialEq)]
-enum Phase {
-    /// The host waits to be woken.
-    Idle,
-    /// The host is in `fb_http_task_poll`, and looks at everything once it is through.
-    Polling,
-    /// Something has happened since the host has looked, and it knows.
-    Woken,
-}
-
-struct WakeState {
-    phase: Phase,
-    host: Option<HostWaker>,
-}
-
-/// Tells the host that there is something to do: once for each time that it looks, and not while it
-/// looks.
-struct Alarm(Mutex<WakeState>);
-
-impl Alarm {
-    fn set(&self, from: Phase, to: Phase) -> bool {
-        let mut state = self.0.lock().expect("no panic holds it");
-        let is_as_expected = state.phase == from;
-        if is_as_expected {
-            state.phase = to;
-        }
-        is_as_expected
-    }
-
-    fn begin_poll(&self) {
-        self.0.lock().expect("no panic holds it").phase = Phase::Polling;
-    }
-
-    fn ring(&self, while_polling: bool) {
-        let mut state = self.0.lock().expect("no panic holds it");
-        match state.phase {
-            Phase::Idle => {
-                state.phase = Phase::Woken;
-                if let Some(host) = &state.host {
-                    host.wake();
-                }
-            }
-            Phase::Polling if while_polling => state.phase = Phase::Woken,
-            Phase::Polling | Phase::Woken => {}
-        }
-    }
-
-    fn disconnect(&self) {
-        self.0.lock().expect("no panic holds it").host = None;
-    }
-}
-
-/// For what the guest's run waits for.
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        self.ring(true);
-    }
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ring(true);
-    }
-}
-
-/// For what the host looks at after each poll anyway: the bodies.
-struct BodyAlarm(Arc<Alarm>);
-
-impl Wake for BodyAlarm {
-    fn wake(self: Arc<Self>) {
-        self.0.ring(false);
-    }
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.ring(false);
-    }
-}
-
-/// What the guest has answered.
-enum Answer {
-    Pending,
-    Response(Response<WasiBody>),
-    ErrorCode(String),
-    /// It can no more.
-    Dropped,
-    /// It has ended without.
-    None,
-}
-
-/// Where the guest's answer lies until the host looks.
-#[derive(Clone)]
-struct Slot(Arc<Mutex<Answer>>);
-
-impl Slot {
-    fn answer(&self) -> MutexGuard<'_, Answer> {
-        self.0.lock().expect("no panic holds it")
-    }
-
-    fn give<E: std::fmt::Debug>(&self, answer: std::result::Result<Response<WasiBody>, E>) {
-        *self.answer() = match answer {
-            Ok(response) => Answer::Response(response),
-            Err(code) => Answer::ErrorCode(code_name(&format!("{code:?}"))),
-        };
-    }
-
-    fn replace_pending(&self, with: Answer) {
-        let mut answer = self.answer();
-        if matches!(*answer, Answer::Pending) {
-            *answer = with;
-        }
-    }
-}
-
-/// A response-outparam: given an answer once, or dropped.
-struct Outparam(Slot);
-
-impl Drop for Outparam {
-    fn drop(&mut self) {
-        self.0.replace_pending(Answer::Dropped);
-    }
-}
-
-/// "HttpResponseTimeout" as the standard spells it: "HTTP-response-timeout".
-fn code_name(debug: &str) -> String {
-    let debug = debug.strip_prefix("ErrorCode::").unwrap_or(debug);
-    let (name, detail) = match debug.split_once('(') {
-        Some((name, detail)) => (name, Some(detail)),
-        None => (debug, None),
-    };
-    let mut spelled = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !spelled.is_empty() {
-            spelled.push('-');
-        }
-        spelled.push(letter.to_ascii_lowercase());
-    }
-    for acronym in ["http", "dns", "tls", "ip", "uri"] {
-        let parts: Vec<String> = spelled
-            .split('-')
-            .map(|part| if part == acronym { part.to_uppercase() } else { part.into() })
-            .collect();
-        spelled = parts.join("-");
-    }
-    match detail.and_then(|detail| detail.strip_prefix("Some(\"")) {
-        Some(text) => format!("{spelled}: {}", text.trim_end_matches(')').trim_end_matches('"')),
-        None => spelled,
-    }
-}
 
 type Run = Pin<Box<dyn Future<Output = (Result<()>, Store<ComponentGuest>)>>>;
 
@@ -286,19 +109,18 @@ pub unsafe extern "C" fn fb_http_task_new(
     guest: *mut c_void,
     limits: &Limits,
     usage: *mut Usage,
-    surroundings: Option<&Arc<Surroundings>>,
+    surroundings: Option<&Shared>,
     waker: Option<&HostWaker>,
     error: &mut Bytes,
 ) -> Option<Box<HttpTask>> {
-    let state = WakeState { phase: Phase::Idle, host: waker.copied() };
-    let alarm = Arc::new(Alarm(Mutex::new(state)));
+    let alarm = Arc::new(Alarm::new(waker.copied()));
     let mut task = Box::new(HttpTask {
         run: None,
         run_waker: alarm.clone().into(),
         alarm,
         body_waker: None,
         inbox: None,
-        slot: Slot(Arc::new(Mutex::new(Answer::Pending))),
+        slot: Slot::default(),
         head: None,
         body: None,
         is_head_request: unsafe { head.method.bytes() } == b"HEAD",
@@ -315,12 +137,12 @@ fn begin(
     head: &Head,
     pointer: GuestPointer,
     limiter: Limiter,
-    surroundings: Option<&Arc<Surroundings>>,
+    surroundings: Option<&Shared>,
 ) -> Result<()> {
     let Code::Component(component) = &program.code else {
         bail!("it is a module, not a component");
     };
-    let surroundings = surroundings.cloned().unwrap_or_default();
+    let surroundings = surroundings.map(|shared| shared.0.clone()).unwrap_or_default();
     let wasi = if surroundings.has_mounts() {
         Some(Box::new(surroundings.context(program.host, pointer)?))
     } else {
@@ -421,62 +243,6 @@ async fn answer_3(
             Ok(())
         })
         .await?
-}
-
-fn request_of(head: &Head, body: WasiBody, depth: &mut usize) -> Result<Request<WasiBody>> {
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::from_bytes(unsafe { head.method.bytes() })?;
-    *request.uri_mut() = uri_of(head)?;
-    let fields = unsafe { slice(head.fields, head.field_count) };
-    let headers = headers_of(fields, depth);
-    *request.headers_mut() = headers?;
-    Ok(request)
-}
-
-fn headers_of(fields: &[Field], depth: &mut usize) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(unsafe { field.name.bytes() })?;
-        let value = unsafe { field.value.bytes() };
-        if is_forbidden(&name) {
-            if is_loop_field(&name) {
-                *depth += loop_depth(value);
-            }
-            continue;
-        }
-        headers.append(name, HeaderValue::from_bytes(value)?);
-    }
-    Ok(headers)
-}
-
-fn uri_of(head: &Head) -> Result<Uri> {
-    let (scheme, authority, path) =
-        unsafe { (head.scheme.bytes(), head.authority.bytes(), head.path_with_query.bytes()) };
-    let mut text = BytesMut::with_capacity(scheme.len() + 3 + authority.len() + path.len());
-    text.extend_from_slice(scheme);
-    text.extend_from_slice(b"://");
-    // HTTP/1.0 may name no host.
-    let authority = if authority.is_empty() { b"localhost" } else { authority };
-    text.extend_from_slice(authority);
-    text.extend_from_slice(path);
-    if let Ok(uri) = Uri::from_maybe_shared(text.freeze()) {
-        return Ok(uri);
-    }
-    // A target may hold what a URI may not; there it is spelled in hexadecimal.
-    let mut spelled = String::new();
-    for byte in path {
-        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(byte) {
-            spelled.push(char::from(*byte));
-        } else {
-            spelled.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    Uri::builder()
-        .scheme(scheme)
-        .authority(authority)
-        .path_and_query(spelled)
-        .build()
-        .map_err(|error| format_err!("the request's target: {error}"))
 }
 
 #[unsafe(no_mangle)]

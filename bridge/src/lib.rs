@@ -1,11 +1,14 @@
 //! Wasmtime behind the small C interface of `funcd_bridge.h`. Types here have the layout given
 //! there; each `unsafe` relies on what that header promises of its arguments.
 
+mod alarm;
+mod answer;
 mod component;
 mod engine;
 mod files;
 mod host;
 mod http_body;
+mod http_request;
 mod http_task;
 mod outbound;
 mod program;

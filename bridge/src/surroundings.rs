@@ -34,6 +34,8 @@ pub struct Spec {
 }
 
 /// `fb_surroundings`.
+pub struct Shared(pub Arc<Surroundings>);
+
 #[derive(Default)]
 pub struct Surroundings {
     env: Vec<(String, String)>,
@@ -70,7 +72,7 @@ impl Surroundings {
 /// # Safety
 /// See `funcd_bridge.h`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fb_surroundings_new(spec: &Spec) -> Box<Arc<Surroundings>> {
+pub unsafe extern "C" fn fb_surroundings_new(spec: &Spec) -> Box<Shared> {
     let texts = |list, count| -> Vec<String> {
         unsafe { slice(list, count) }.iter().map(|item| unsafe { text(*item) }.to_owned()).collect()
     };
@@ -89,7 +91,7 @@ pub unsafe extern "C" fn fb_surroundings_new(spec: &Spec) -> Box<Arc<Surrounding
             connect_timeout: std::time::Duration::from_millis(spec.connect_timeout_ms),
         })
     });
-    Box::new(Arc::new(Surroundings {
+    let surroundings = Surroundings {
         env: env.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
         mounts: mounts
             .chunks_exact(2)
@@ -97,8 +99,9 @@ pub unsafe extern "C" fn fb_surroundings_new(spec: &Spec) -> Box<Arc<Surrounding
             .map(|(pair, is_writable)| (pair[0].clone(), pair[1].clone(), *is_writable))
             .collect(),
         outbound,
-    }))
+    };
+    Box::new(Shared(Arc::new(surroundings)))
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn fb_surroundings_delete(_surroundings: Box<Arc<Surroundings>>) {}
+pub extern "C" fn fb_surroundings_delete(_surroundings: Box<Shared>) {}
