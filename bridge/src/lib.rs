@@ -17,6 +17,10 @@ mod task;
 
 use std::ffi::{CStr, c_char};
 
+/// Which checkout this is built for: checkouts share the folder that cargo builds in, and cargo takes
+/// what another has left there for its own unless something that it knows of differs.
+const _: Option<&str> = option_env!("FUNCD_CHECKOUT");
+
 /// `fb_bytes`: a `Vec` in parts.
 #[repr(C)]
 pub struct Bytes {
