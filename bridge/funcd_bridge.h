@@ -141,12 +141,13 @@ enum {
   FB_STOPPED = 1, /* a host function or on_epoch said so */
   FB_EXITED = 2,  /* proc_exit of a guest with mounts; `code` */
   FB_TRAPPED = 3,
-  FB_FAILED = 4, /* not instantiated, wrong entry point, no free instance */
+  FB_FAILED = 4,    /* not instantiated, wrong entry point */
+  FB_EXHAUSTED = 5, /* not instantiated: the pool has no instance, memory, table or stack left */
 };
 typedef struct fb_ending {
   int32_t kind;
   int32_t code;
-  fb_bytes message; /* trapped and failed */
+  fb_bytes message; /* trapped, failed and exhausted */
   fb_bytes trace;   /* trapped: the guest's frames, one a line */
 } fb_ending;
 

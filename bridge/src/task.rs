@@ -12,7 +12,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use wasmtime::{
-    Error, InstancePre, ResourceLimiter, Result, Store, Trap, UpdateDeadline, WasmBacktrace,
+    Error, InstancePre, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, Trap,
+    UpdateDeadline, WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
 
@@ -116,6 +117,7 @@ const STOPPED: i32 = 1;
 const EXITED: i32 = 2;
 const TRAPPED: i32 = 3;
 const FAILED: i32 = 4;
+const EXHAUSTED: i32 = 5;
 
 #[repr(C)]
 pub struct Ending {
@@ -267,6 +269,9 @@ pub fn describe(result: Result<()>) -> Ending {
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return plain(EXITED, exit.0);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Ending { message: one_line(&error).into(), ..plain(EXHAUSTED, 0) };
     }
     let trap = error.downcast_ref::<Trap>();
     let frames = error.downcast_ref::<WasmBacktrace>();

@@ -5,14 +5,16 @@
 namespace funcd::cli {
 namespace {
 
-// Options are listed by section, those without one first.
-std::string group_of(std::string_view key) {
+// Options are listed by section, those without one first. What has no group is not listed.
+std::string group_of(const server::Option& option) {
   static const std::map<std::string_view, std::string> kGroups = {
       {"limits", "Limits of functions"},
       {"ceilings", "What a sidecar may ask for"},
       {"http", "HTTP"},
       {"log", "Log"},
   };
+  if (option.in_help == server::Help::hidden) return "";
+  const std::string_view key = option.key;
   const auto dot = key.find('.');
   if (dot == std::string_view::npos) return "Options";
   return kGroups.at(key.substr(0, dot));
@@ -49,7 +51,7 @@ void ConfigFlags::add(CLI::App& verb, const server::Option& option, Source sourc
               sources_.flags.emplace_back(key, count > 0 ? "true" : "false");
             },
             help)
-        ->group(group_of(key));
+        ->group(group_of(option));
     return;
   }
   const auto names = key == "source" && source == Source::positional ? "SOURCE," + flag : flag;
@@ -58,7 +60,7 @@ void ConfigFlags::add(CLI::App& verb, const server::Option& option, Source sourc
           help)
       ->type_name(server::value_name_of(option))
       ->default_str(default_of(option))
-      ->group(group_of(key));
+      ->group(group_of(option));
 }
 
 Result<server::Config> ConfigFlags::load() const {

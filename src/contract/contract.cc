@@ -45,6 +45,8 @@ std::optional<Failure> failure_of(const engine::Ending& ending) {
       return Failure{Reason::memory_limit, ending.message};
     case engine::EndKind::output_limit:
       return Failure{Reason::output_too_large, ending.message};
+    case engine::EndKind::exhausted:
+      return Failure{Reason::overloaded, ending.message};
     case engine::EndKind::failed:
       return Failure{Reason::internal, ending.message};
   }

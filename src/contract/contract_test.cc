@@ -83,6 +83,7 @@ TEST(Contract, OtherEndsFailWhateverWasPrinted) {
       {EndKind::time_limit, "time-limit"},
       {EndKind::memory_limit, "memory-limit"},
       {EndKind::output_limit, "output-too-large"},
+      {EndKind::exhausted, "overloaded"},
       {EndKind::failed, "internal"}};
   for (const auto& [kind, word] : rows) {
     const Ending ending{kind, 0, "what happened", {}};

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "engine/bridge_bytes.h"
 #include "engine/run_ending.h"
@@ -15,14 +16,16 @@
 namespace funcd::engine {
 namespace {
 
-// Each is made ready at start: 3 µs and two mappings, for its stack's guard.
-constexpr std::uint32_t kInstancesMaxDefault = 1'000;
+// Each is made ready at start: 3 µs and two mappings, for its stack's guard. The rest of what the
+// kernel maps by default is for some 7,000 programs.
+constexpr std::uint32_t kInstancesMaxDefault = 5'000;
 constexpr std::uint32_t kInstancesMin = 16;
 constexpr std::uint32_t kTableElementsMax = 100'000;
 // Mappings that a live instance takes (memory, its image, tables, stack and guards), rounded up,
 // and those that the rest of the process needs. Past vm.max_map_count the pool would wait for ever.
 constexpr std::uint32_t kMappingsPerInstance = 8;
 constexpr std::uint32_t kMappingsReserved = 5'000;
+constexpr std::uint32_t kMappingsPerProgram = 3;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;
 // A module whose start function runs longer does not go live.
 constexpr std::chrono::seconds kProbeTimeout{5};
@@ -86,6 +89,14 @@ std::uint32_t instances_that_fit() {
   return std::max((mappings - kMappingsReserved) / kMappingsPerInstance, kInstancesMin);
 }
 
+std::uint32_t programs_that_fit(std::uint32_t instances) {
+  constexpr std::uint32_t kProgramsMin = 16;
+  const std::uint64_t taken = std::uint64_t{instances} * kMappingsPerInstance + kMappingsReserved;
+  const std::uint32_t mappings = max_map_count();
+  if (mappings <= taken) return kProgramsMin;
+  return std::max(static_cast<std::uint32_t>(mappings - taken) / kMappingsPerProgram, kProgramsMin);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
@@ -100,6 +111,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine);
   engine->instances_max_ =
       options.instances_max > 0 ? options.instances_max : std::min(fit, kInstancesMaxDefault);
+  engine->programs_max_ =
+      options.programs_max > 0 ? options.programs_max : programs_that_fit(engine->instances_max_);
   const fb_engine_options bridge_options = {
       .instances_max = engine->instances_max_,
       .table_elements_max = kTableElementsMax,
@@ -129,20 +142,34 @@ Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> 
   return std::vector<std::uint8_t>(code.bytes().begin(), code.bytes().end());
 }
 
+Result<std::shared_ptr<const void>> Engine::take_place() const {
+  if (programs_->fetch_add(1) >= programs_max_) {
+    programs_->fetch_sub(1);
+    return fail(
+        "{} programs are loaded, as many as fit into vm.max_map_count beside {} instances; raise "
+        "it with 'sysctl vm.max_map_count=N', or allow fewer instances",
+        programs_max_, instances_max_);
+  }
+  return std::shared_ptr<const void>(
+      programs_.get(), [programs = programs_](const void*) { programs->fetch_sub(1); });
+}
+
 Result<Program> Engine::load_file(const std::string& path, FileAccess files) const {
+  auto place = TRY(take_place());
   BridgeBytes error;
   fb_program* program =
       fb_program_load(engine_, path.c_str(), nullptr, 0, files == FileAccess::mounts, error.out());
   if (program == nullptr) return fail("{}", error.text());
-  return Program(program, files, *ticker_);
+  return Program(program, files, *ticker_, std::move(place));
 }
 
 Result<Program> Engine::load(std::span<const std::uint8_t> code, FileAccess files) const {
+  auto place = TRY(take_place());
   BridgeBytes error;
   fb_program* program = fb_program_load(engine_, nullptr, code.data(), code.size(),
                                         files == FileAccess::mounts, error.out());
   if (program == nullptr) return fail("{}", error.text());
-  return Program(program, files, *ticker_);
+  return Program(program, files, *ticker_, std::move(place));
 }
 
 Result<> Engine::probe(const Program& program, std::uint64_t memory_bytes_max) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -17,8 +18,10 @@ namespace funcd::engine {
 
 struct EngineOptions {
   // Instances alive at once, over all functions. 0: as many as the kernel's vm.max_map_count
-  // allows, at most 1,000.
+  // allows, at most 5,000.
   std::uint32_t instances_max = 0;
+  // Programs loaded at once. 0: as many as vm.max_map_count allows beside the instances.
+  std::uint32_t programs_max = 0;
   // What one instance's memory may be limited to at the most.
   std::uint64_t memory_bytes_ceiling = 4ULL << 30;
   // Pages of a finished instance that stay mapped for the next one, zeroed or restored.
@@ -62,9 +65,15 @@ class Engine {
 
  private:
   Engine() = default;
+  // A place among the programs that the kernel can map, given back when it is dropped.
+  [[nodiscard]] Result<std::shared_ptr<const void>> take_place() const;
+
   fb_engine* engine_ = nullptr;
   std::string fingerprint_;
   std::uint32_t instances_max_ = 0;
+  std::uint32_t programs_max_ = 0;
+  std::shared_ptr<std::atomic<std::uint32_t>> programs_ =
+      std::make_shared<std::atomic<std::uint32_t>>(0);
   std::unique_ptr<EpochTicker> ticker_ = std::make_unique<EpochTicker>();
 };
 

@@ -62,6 +62,7 @@ enum class EndKind : std::uint8_t {
   memory_limit,  // trapped or exited non-zero after memory or a table could not grow
   output_limit,  // more on stdout than allowed
   failed,        // it could not be started; our doing or the host's
+  exhausted,     // it could not be started: no instance, memory, table or stack is free
 };
 
 struct Ending {

@@ -11,8 +11,9 @@
 
 namespace funcd::engine {
 
-Program::Program(fb_program* program, FileAccess files, EpochTicker& ticker)
-    : program_(program), files_(files), ticker_(&ticker) {
+Program::Program(fb_program* program, FileAccess files, EpochTicker& ticker,
+                 std::shared_ptr<const void> place)
+    : program_(program), files_(files), ticker_(&ticker), place_(std::move(place)) {
   fb_program_externs(
       program_, this,
       [](void* context, const char* module, std::size_t module_size, const char* name,
@@ -49,6 +50,7 @@ Program& Program::operator=(Program&& other) noexcept {
   files_ = other.files_;
   ticker_ = other.ticker_;
   kind_ = other.kind_;
+  std::swap(place_, other.place_);
   std::swap(imports_, other.imports_);
   std::swap(exports_, other.exports_);
   memory_bytes_min_ = other.memory_bytes_min_;

@@ -38,7 +38,9 @@ struct Extern {
 // A compiled and linked artifact from which instances are made. Movable handle; immutable.
 class Program {
  public:
-  Program(fb_program* program, FileAccess files, EpochTicker& ticker);
+  // `place` is held as long as the program lives.
+  Program(fb_program* program, FileAccess files, EpochTicker& ticker,
+          std::shared_ptr<const void> place);
   Program(Program&& other) noexcept;
   Program& operator=(Program&& other) noexcept;
   ~Program();
@@ -58,7 +60,8 @@ class Program {
   friend class HttpTask;
   fb_program* program_ = nullptr;
   FileAccess files_ = FileAccess::none;
-  EpochTicker* ticker_ = nullptr;  // the engine's
+  EpochTicker* ticker_ = nullptr;      // the engine's
+  std::shared_ptr<const void> place_;  // among the programs that the kernel can map
   ProgramKind kind_ = ProgramKind::module;
   std::vector<Extern> imports_;
   std::vector<Extern> exports_;

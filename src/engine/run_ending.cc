@@ -21,6 +21,9 @@ Ending plain_ending(const fb_ending& ending, const GuestState& state) {
       return Ending{EndKind::exited, ending.code, {}, {}};
     case FB_TRAPPED:
       return Ending{EndKind::trapped, 0, message.text(), trace.text()};
+    case FB_EXHAUSTED:
+      return Ending{
+          EndKind::exhausted, 0, "the pool of instances is used up: " + message.text(), {}};
     default:
       return Ending{EndKind::failed, 0, message.text(), {}};
   }

@@ -265,7 +265,7 @@ TEST(Task, PoolThatIsFullIsAFailureWithAReason) {
   }
   Task one_more(program, {}, stdio, {}, {});
   ASSERT_EQ(one_more.poll(), Task::State::done);
-  EXPECT_EQ(one_more.ending().kind, EndKind::failed);
+  EXPECT_EQ(one_more.ending().kind, EndKind::exhausted);
   EXPECT_THAT(one_more.ending().message, testing::HasSubstr("limit"));
 }
 
@@ -299,6 +299,25 @@ TEST(Engine, TruncatedModuleIsAnError) {
   auto wasm = *Engine::wasm_from_text(module_with(""));
   wasm.resize(wasm.size() / 2);
   EXPECT_FALSE(shared_engine().compile(wasm).has_value());
+}
+
+TEST(Engine, ProgramsThatTheKernelCannotMapAreRefused) {
+  const auto wasm = Engine::wasm_from_text("(module)");
+  const auto code = shared_engine().compile(*wasm);
+  ASSERT_TRUE(code.has_value());
+  const auto engine = Engine::create({.instances_max = 16, .programs_max = 3});
+  ASSERT_TRUE(engine.has_value()) << engine.error().message;
+  std::vector<Program> programs;
+  for (std::uint32_t count = 0; count < 3; ++count) {
+    auto program = (*engine)->load(*code, FileAccess::none);
+    ASSERT_TRUE(program.has_value()) << program.error().message;
+    programs.push_back(std::move(*program));
+  }
+  const auto one_more = (*engine)->load(*code, FileAccess::none);
+  ASSERT_FALSE(one_more.has_value());
+  EXPECT_THAT(one_more.error().message, testing::HasSubstr("vm.max_map_count"));
+  programs.pop_back();
+  EXPECT_TRUE((*engine)->load(*code, FileAccess::none).has_value());
 }
 
 TEST(Engine, MoreInstancesThanTheKernelMapsAreRefused) {

@@ -12,8 +12,7 @@
 namespace funcd::invoke {
 namespace {
 
-// What of a guest's stderr is kept, and what of that goes into one line of the log.
-constexpr std::uint64_t kStderrBytesMax = 64 << 10;
+// What of a guest's stderr goes into one line of the log.
 constexpr std::size_t kStderrLogBytesMax = 4 << 10;
 
 contract::Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
@@ -131,7 +130,7 @@ void Invocation::start() {
   }
   auto& [input, stdin_bytes] = std::get<contract::Prepared>(prepared);
   const registry::Limits& limits = revision_->manifest.limits;
-  stdio_.emplace(stdin_bytes, limits.response_body_bytes, kStderrBytesMax);
+  stdio_.emplace(stdin_bytes, limits.response_body_bytes, limits.stderr_bytes);
   engine::TaskLimits task_limits;
   task_limits.memory_bytes_max = limits.memory_bytes;
   task_limits.deadline = task_limits.started_at + limits.timeout;
@@ -207,6 +206,7 @@ void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
   record.guest_elapsed = guest_elapsed_;
   record.bytes_in = body_.size();
   record.bytes_out = bytes_out;
+  record.stderr_bytes_dropped = stdio_ ? stdio_->err_dropped() : 0;
   revision_->function->metrics.record(dispatcher_.options_.worker, record);
 }
 
@@ -216,7 +216,8 @@ void Invocation::log(int status, Reason reason, std::string_view detail) const {
     const std::string_view text = stdio_->err();
     log::info("stderr", {{"function", function},
                          {"invocation", id_text()},
-                         {"text", text.substr(0, kStderrLogBytesMax)}});
+                         {"text", text.substr(0, kStderrLogBytesMax)},
+                         {"dropped_bytes", fmt::to_string(stdio_->err_dropped())}});
   }
   if (revision_ && reason != Reason::none) [[unlikely]] {
     log::warn("failed", {{"function", function},

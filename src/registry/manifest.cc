@@ -142,6 +142,11 @@ Result<> read_limits(const toml::table& table, std::string_view file, const Limi
              return read_size(node, kLimitsMin.response_body_bytes, ceilings.response_body_bytes,
                               limits.response_body_bytes);
            }},
+          {"stderr",
+           [&](const toml::node& node) {
+             return read_size(node, kLimitsMin.stderr_bytes, ceilings.stderr_bytes,
+                              limits.stderr_bytes);
+           }},
           {"concurrency",
            [&](const toml::node& node) -> Result<> {
              limits.concurrency = static_cast<std::uint32_t>(

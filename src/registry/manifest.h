@@ -23,6 +23,7 @@ struct Limits {
   std::uint64_t memory_bytes = 128ULL << 20;
   std::uint64_t request_body_bytes = 8ULL << 20;
   std::uint64_t response_body_bytes = 32ULL << 20;
+  std::uint64_t stderr_bytes = 64ULL << 10;  // more is dropped, and counted
   std::uint32_t concurrency = 64;
 };
 
@@ -51,6 +52,7 @@ inline constexpr Limits kLimitsMin{.timeout = std::chrono::milliseconds(1),
                                    .memory_bytes = 64ULL << 10,
                                    .request_body_bytes = 0,
                                    .response_body_bytes = 1,
+                                   .stderr_bytes = 0,
                                    .concurrency = 1};
 inline constexpr std::uint64_t kSidecarBytesMax = 1ULL << 20;
 

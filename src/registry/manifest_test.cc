@@ -14,6 +14,7 @@ constexpr Limits kCeilings{.timeout = std::chrono::minutes(5),
                            .memory_bytes = 1ULL << 30,
                            .request_body_bytes = 64ULL << 20,
                            .response_body_bytes = 64ULL << 20,
+                           .stderr_bytes = 1ULL << 20,
                            .concurrency = 1000};
 
 Manifest parsed(std::string_view toml) {
@@ -57,6 +58,7 @@ timeout = "2s"
 memory = "64MiB"
 request_body = "0"
 response_body = "1MiB"
+stderr = "4KiB"
 concurrency = 8
 [[mounts]]
 host = "data"
@@ -77,6 +79,7 @@ writable = true
   EXPECT_EQ(manifest.limits.memory_bytes, 64ULL << 20);
   EXPECT_EQ(manifest.limits.request_body_bytes, 0U);
   EXPECT_EQ(manifest.limits.response_body_bytes, 1ULL << 20);
+  EXPECT_EQ(manifest.limits.stderr_bytes, 4ULL << 10);
   EXPECT_EQ(manifest.limits.concurrency, 8U);
   ASSERT_EQ(manifest.mounts.size(), 2U);
   EXPECT_EQ(manifest.mounts[0].host, "data");
@@ -131,7 +134,7 @@ TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
             "route, methods, input, request, response, env, limits, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
-            "response_body, concurrency");
+            "response_body, stderr, concurrency");
   EXPECT_THAT(error_of("[snapshot]\nstart = true\n"),
               HasSubstr("hello.toml:1: unknown key 'snapshot'; known are"));
   EXPECT_THAT(error_of("[[mounts]]\nhost = \"a\"\nguest = \"/a\"\nwriteable = true\n"),

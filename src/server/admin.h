@@ -22,6 +22,9 @@ struct ServerStats {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  // over the limit
+  std::uint64_t accept_failures = 0;      // no descriptor or memory left
+  std::uint64_t timeouts = 0;             // clients that were too slow
+  std::uint64_t hangups = 0;              // clients that left before their response
   // Requests that were answered before any function was looked for: status, count.
   std::vector<std::pair<int, std::uint64_t>> refused;
   // Requests that met no function: reason ("not-found"), count.

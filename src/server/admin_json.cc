@@ -123,6 +123,7 @@ Json limits_json(const registry::Limits& limits) {
           {"memory_bytes", limits.memory_bytes},
           {"request_body_bytes", limits.request_body_bytes},
           {"response_body_bytes", limits.response_body_bytes},
+          {"stderr_bytes", limits.stderr_bytes},
           {"concurrency", limits.concurrency}};
 }
 

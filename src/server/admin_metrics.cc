@@ -51,6 +51,12 @@ void add_server(Samples& to, const AdminContext& context) {
           stats.connections_accepted);
   counter(to, "funcd_connections_refused_total", "Connections closed at once, over the limit.",
           stats.connections_refused);
+  counter(to, "funcd_accept_failures_total", "Connections lost for want of descriptors or memory.",
+          stats.accept_failures);
+  counter(to, "funcd_http_timeouts_total", "Clients that were too slow: header, body, response.",
+          stats.timeouts);
+  counter(to, "funcd_http_hangups_total", "Clients that left before their response.",
+          stats.hangups);
   for (const auto& [status, count] : stats.refused) {
     counter(to, "funcd_http_refused_total", "Requests refused before a function was looked for.",
             count, {{"status", std::to_string(status)}});

@@ -79,6 +79,7 @@ Result<> check_ceilings(const Config& config) {
   TRY(check("memory", limits.memory_bytes, ceilings.memory_bytes));
   TRY(check("request_body", limits.request_body_bytes, ceilings.request_body_bytes));
   TRY(check("response_body", limits.response_body_bytes, ceilings.response_body_bytes));
+  TRY(check("stderr", limits.stderr_bytes, ceilings.stderr_bytes));
   return check("concurrency", limits.concurrency, ceilings.concurrency);
 }
 

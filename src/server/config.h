@@ -24,6 +24,7 @@ inline constexpr registry::Limits kDefaultCeilings = {
     .memory_bytes = 1ULL << 30,
     .request_body_bytes = 256ULL << 20,
     .response_body_bytes = 256ULL << 20,
+    .stderr_bytes = 1ULL << 20,
     .concurrency = 10'000,
 };
 
@@ -43,6 +44,10 @@ struct Config {
   // Invocations that run at once, over all functions and workers; 0: instances_max.
   std::uint32_t concurrency_max = 0;
   std::uint32_t queue_max = 1'024;  // requests that wait for their turn; one more is overloaded
+  std::chrono::milliseconds queue_timeout{5'000};   // of a request that waits for its turn
+  std::chrono::milliseconds build_timeout{30'000};  // of one that waits for a first build
+  std::uint64_t stack_bytes = 512ULL << 10;         // of each guest
+  bool has_epochs = true;  // off only to measure what they cost: no guest is stopped any more
 
   http::ServerOptions http;  // connections_max is that of all workers together
   std::chrono::milliseconds drain_timeout{30'000};

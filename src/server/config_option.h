@@ -39,6 +39,9 @@ struct SwitchField {
   bool& (*member)(Config& config);
 };
 
+// Whether a command's help lists an option.
+enum class Help : std::uint8_t { listed, hidden };
+
 // One thing that can be set. Its key is written here only; the flag, the environment variable and
 // the place in funcd.toml all follow from it.
 struct Option {
@@ -47,6 +50,7 @@ struct Option {
   std::string_view key;   // "limits.timeout": key timeout in [limits]
   std::string_view help;  // one sentence
   Field field;
+  Help in_help = Help::listed;
 };
 
 // In the order in which help lists them.

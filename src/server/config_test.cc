@@ -124,11 +124,12 @@ TEST_F(ConfigFile, FoldersAreRelativeToTheFile) {
 TEST(ConfigErrors, UnknownKeysNameFileLineAndWhatIsKnown) {
   const auto top = file_error("workers = 2\nworker = 3\n");
   EXPECT_THAT(top, HasSubstr("funcd.toml:2: unknown key 'worker', did you mean 'workers'?"));
-  EXPECT_THAT(top, HasSubstr("known are access_log, admin, cache_dir"));
+  EXPECT_THAT(top, HasSubstr("known are access_log, admin, build_timeout, cache_dir"));
   EXPECT_THAT(top, HasSubstr("limits"));
   const auto nested = file_error("[limits]\n\nmemry = \"1MiB\"\n");
   EXPECT_THAT(nested, HasSubstr("funcd.toml:3: unknown key 'memry' in [limits]"));
-  EXPECT_THAT(nested, HasSubstr("concurrency, memory, request_body, response_body, timeout"));
+  EXPECT_THAT(nested,
+              HasSubstr("concurrency, memory, request_body, response_body, stderr, timeout"));
   EXPECT_THAT(file_error("[limit]\ntimeout = \"1s\"\n"),
               HasSubstr("funcd.toml:1: unknown key 'limit', did you mean 'limits'?"));
 }
@@ -212,7 +213,8 @@ TEST(ConfigOption, EveryOptionSetsItsOwnMember) {
   const std::map<std::string_view, std::string> others = {
       {"source", "elsewhere"},     {"listen", "[::1]:80"},   {"admin", "off"},
       {"cache_dir", "/elsewhere"}, {"cache_size", "777MiB"}, {"access_log", "true"},
-      {"errors", "bad-request"},   {"log.level", "debug"},   {"log.format", "json"}};
+      {"errors", "bad-request"},   {"log.level", "debug"},   {"log.format", "json"},
+      {"epochs", "false"}};
   for (const auto& option : options()) {
     Config config;
     std::map<std::string_view, std::string> before;

@@ -78,11 +78,12 @@ std::string memory_of(const engine::Program& program) {
 }
 
 std::string limits_of(const registry::Limits& limits) {
-  return fmt::format("timeout {}, memory {}, request body {}, response body {}, concurrency {}",
-                     registry::format_duration(limits.timeout),
-                     registry::format_size(limits.memory_bytes),
-                     registry::format_size(limits.request_body_bytes),
-                     registry::format_size(limits.response_body_bytes), limits.concurrency);
+  return fmt::format(
+      "timeout {}, memory {}, request body {}, response body {}, stderr {}, concurrency {}",
+      registry::format_duration(limits.timeout), registry::format_size(limits.memory_bytes),
+      registry::format_size(limits.request_body_bytes),
+      registry::format_size(limits.response_body_bytes), registry::format_size(limits.stderr_bytes),
+      limits.concurrency);
 }
 
 std::string mounts_of(const registry::Revision& revision) {

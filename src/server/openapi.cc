@@ -314,12 +314,13 @@ constexpr std::string_view kDocument = R"json({
       "Limits": {
         "type": "object",
         "required": ["timeout_ms", "memory_bytes", "request_body_bytes", "response_body_bytes",
-          "concurrency"],
+          "stderr_bytes", "concurrency"],
         "properties": {
           "timeout_ms": { "type": "integer" },
           "memory_bytes": { "type": "integer" },
           "request_body_bytes": { "type": "integer" },
           "response_body_bytes": { "type": "integer" },
+          "stderr_bytes": { "type": "integer" },
           "concurrency": { "type": "integer" }
         },
         "additionalProperties": false

@@ -66,6 +66,8 @@ Result<> Server::make_engine() {
   engine::EngineOptions options;
   options.instances_max = config_.instances_max;
   options.memory_bytes_ceiling = config_.ceilings.memory_bytes;
+  options.guest_stack_bytes = static_cast<std::uint32_t>(config_.stack_bytes);
+  options.has_epochs = config_.has_epochs;
   engine_ = TRY(engine::Engine::create(options));
   auto cache = storage::CodeCache::open(config_.cache_dir, config_.cache_bytes_max);
   if (cache) {
@@ -107,6 +109,8 @@ void Server::make_workers() {
     options.worker = worker;
     options.errors = config_.errors;
     options.has_access_log = config_.has_access_log;
+    options.queue_timeout = config_.queue_timeout;
+    options.build_timeout = config_.build_timeout;
     options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
     workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
                                                 std::move(options)));
@@ -212,6 +216,9 @@ ServerStats Server::stats() const {
     stats.connections_open += worker->counters().connections_open.value();
     stats.connections_accepted += worker->counters().connections_accepted.value();
     stats.connections_refused += worker->counters().connections_refused.value();
+    stats.accept_failures += worker->counters().accept_failures.value();
+    stats.timeouts += worker->counters().timeouts.value();
+    stats.hangups += worker->counters().hangups.value();
   }
   for (std::size_t index = 1; index < kReasonCount; ++index) {
     const auto reason = static_cast<Reason>(index);

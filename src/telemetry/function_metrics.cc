@@ -44,6 +44,7 @@ struct alignas(kCacheLineBytes) FunctionMetrics::Cell {
   Counter guest_ns{0};
   Counter bytes_in{0};
   Counter bytes_out{0};
+  Counter stderr_bytes_dropped{0};
 };
 
 FunctionMetrics::FunctionMetrics(std::size_t workers) {
@@ -69,6 +70,7 @@ void FunctionMetrics::record(std::size_t worker, const InvocationRecord& record)
   add(cell.guest_ns, nanoseconds_of(record.guest_elapsed));
   add(cell.bytes_in, record.bytes_in);
   add(cell.bytes_out, record.bytes_out);
+  add(cell.stderr_bytes_dropped, record.stderr_bytes_dropped);
 }
 
 FunctionMetrics::Totals FunctionMetrics::totals() const {
@@ -86,6 +88,7 @@ FunctionMetrics::Totals FunctionMetrics::totals() const {
     guest_ns += read(cell->guest_ns);
     totals.bytes_in += read(cell->bytes_in);
     totals.bytes_out += read(cell->bytes_out);
+    totals.stderr_bytes_dropped += read(cell->stderr_bytes_dropped);
   }
   totals.elapsed_seconds = static_cast<double>(elapsed_ns) / kNanosecondsPerSecond;
   totals.guest_seconds = static_cast<double>(guest_ns) / kNanosecondsPerSecond;

@@ -22,6 +22,7 @@ struct InvocationRecord {
   Duration guest_elapsed{};  // of which the guest had the CPU
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::uint64_t stderr_bytes_dropped = 0;  // over the function's limit
 };
 
 // Upper bounds of the duration histogram, in seconds (Prometheus `le`).
@@ -48,6 +49,7 @@ class FunctionMetrics {
     double guest_seconds = 0;
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
+    std::uint64_t stderr_bytes_dropped = 0;
     [[nodiscard]] std::uint64_t count() const;
   };
   // From any thread; each number is exact, numbers of one moment may differ by what runs.

@@ -83,6 +83,8 @@ std::vector<MetricFamily> families_of(std::span<const FunctionSeries> functions)
              MetricType::Counter),
       family("funcd_request_bytes_total", "Bytes of request bodies.", MetricType::Counter),
       family("funcd_response_bytes_total", "Bytes of response bodies.", MetricType::Counter),
+      family("funcd_stderr_dropped_bytes_total", "Bytes of stderr over the function's limit.",
+             MetricType::Counter),
   };
   for (const FunctionSeries& series : functions) {
     add_requests(families[0], series);
@@ -91,6 +93,8 @@ std::vector<MetricFamily> families_of(std::span<const FunctionSeries> functions)
     add_counter(families[3], series.function, series.totals.guest_seconds);
     add_counter(families[4], series.function, static_cast<double>(series.totals.bytes_in));
     add_counter(families[5], series.function, static_cast<double>(series.totals.bytes_out));
+    add_counter(families[6], series.function,
+                static_cast<double>(series.totals.stderr_bytes_dropped));
   }
   return families;
 }

@@ -15,7 +15,8 @@ FunctionSeries series_of(const std::string& name) {
                      .elapsed = std::chrono::microseconds(20),
                      .guest_elapsed = std::chrono::milliseconds(250),
                      .bytes_in = 3,
-                     .bytes_out = 63});
+                     .bytes_out = 63,
+                     .stderr_bytes_dropped = 5});
   metrics.record(0, {.status = 500, .reason = Reason::trap, .elapsed = std::chrono::seconds(20)});
   return {name, metrics.totals()};
 }
@@ -36,6 +37,7 @@ TEST(PrometheusText, FunctionsHaveCountersAndAHistogram) {
            "funcd_guest_seconds_total{function=\"hello\"} 0.25\n",
            "funcd_request_bytes_total{function=\"hello\"} 3\n",
            "funcd_response_bytes_total{function=\"hello\"} 63\n",
+           "funcd_stderr_dropped_bytes_total{function=\"hello\"} 5\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }

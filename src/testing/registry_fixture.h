@@ -48,6 +48,7 @@ inline RegistryOptions options_for(const std::string& folder) {
                       .memory_bytes = 1ULL << 30,
                       .request_body_bytes = 1ULL << 30,
                       .response_body_bytes = 1ULL << 30,
+                      .stderr_bytes = 1ULL << 20,
                       .concurrency = 1000};
   options.workers = 1;
   return options;

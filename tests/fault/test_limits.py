@@ -31,6 +31,12 @@ def server(serve_all):
         "at-most": (guests.prints("x" * 1024), '[limits]\nresponse_body = "1KiB"\n'),
         "one-more": (guests.prints("x" * 1025), '[limits]\nresponse_body = "1KiB"\n'),
         "stdin": (guests.echoes_stdin(), '[limits]\nrequest_body = "1KiB"\n'),
+        "complains-less": (hostile.writes_stderr(1000, "{}"), '[limits]\nstderr = "1000"\n'),
+        "complains-more": (hostile.writes_stderr(1001, "{}"), '[limits]\nstderr = "1000"\n'),
+        "shallow": hostile.calls_deep(1_000, "{}"),
+        "deep": hostile.calls_deep(100_000, "{}"),
+        "table-whole": hostile.declares_table(100_000),
+        "table-more": hostile.declares_table(100_001),
     }, "--workers", "2")
 
 
@@ -44,7 +50,7 @@ def unharmed(server):
     ("loop", 504, "time-limit"), ("sleep", 504, "time-limit"), ("memory", 500, "memory-limit"),
     ("past", 500, "memory-limit"), ("table", 500, "memory-limit"), ("stack", 500, "trap"),
     ("endless", 502, "output-too-large"), ("complains", 504, "time-limit"),
-    ("one-more", 502, "output-too-large"),
+    ("one-more", 502, "output-too-large"), ("deep", 500, "trap"),
 ])
 def test_each_limit_has_its_status_and_reason(server, name, status, reason):
     answer = server.get(f"/{name}")
@@ -52,7 +58,8 @@ def test_each_limit_has_its_status_and_reason(server, name, status, reason):
     assert answer.json["reason"] == reason and answer.json["detail"]
 
 
-@pytest.mark.parametrize("name", ["within", "at-most", "lines"])
+@pytest.mark.parametrize("name", ["within", "at-most", "lines", "shallow", "complains-less",
+                                  "complains-more"])
 def test_up_to_the_limit_is_allowed(server, name):
     answer = server.get(f"/{name}")
     assert answer.status == 200, answer.body
@@ -61,6 +68,37 @@ def test_up_to_the_limit_is_allowed(server, name):
 def test_request_body(server):
     assert server.post("/stdin", "x" * 1024).status == 200
     assert server.post("/stdin", "x" * 1025).status == 413
+
+
+def test_each_failure_is_counted_and_logged(server):
+    def count():
+        return server.metrics().sum("funcd_errors_total", function="one-more",
+                                    reason="output-too-large")
+
+    before = count()
+    answer = server.get("/one-more")
+    assert count() == before + 1
+    server.stderr.wait_for(rf"failed.*one-more.*{answer.json['invocation']}.*output-too-large")
+
+
+def test_stderr_past_its_limit_is_dropped_and_counted(server):
+    """It costs the function nothing: its answer is good."""
+    def dropped(name):
+        return server.metrics().sum("funcd_stderr_dropped_bytes_total", function=name)
+
+    before = dropped("complains-more")
+    assert server.get("/complains-more").status == 200
+    assert server.get("/complains-less").status == 200
+    assert (dropped("complains-more"), dropped("complains-less")) == (before + 1, 0)
+    entries = server.admin("/v1/functions/complains-more/logs").json["entries"]
+    assert entries[-1]["stderr"] == "e" * 1000
+
+
+def test_tables_up_to_the_limit_go_live(server):
+    functions = server.functions()
+    assert functions["table-whole"]["state"] == "live"
+    assert functions["table-more"]["state"] == "failed"
+    assert "table" in functions["table-more"]["error"]
 
 
 @pytest.mark.parametrize("name", ["loop", "sleep"])
@@ -141,6 +179,43 @@ def test_a_full_queue_is_overloaded(folder, start):
         assert (answer.status, answer.reason) == (503, "overloaded")
         assert int(answer.header("retry-after")) >= 0
     assert server.get("/hello").body == HELLO
+
+
+def test_a_wait_in_the_queue_has_a_time_of_its_own(folder, start):
+    """It ends while the function's own time has not begun."""
+    folder.put("one", guests.sleeps(5, "{}"), '[limits]\nconcurrency = 1\ntimeout = "20s"\n')
+    server = start("--queue-timeout", "200ms")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(server.get, "/one")
+        wait_until(lambda: server.functions()["one"]["in_flight"] == 1, "one runs")
+        started = time.monotonic()
+        answer = server.get("/one")
+        took = time.monotonic() - started
+        assert (answer.status, answer.reason) == (503, "overloaded")
+        assert int(answer.header("retry-after")) >= 1
+        assert 0.190 < took < 0.200 + 2 * patience(), took
+        assert not first.done()
+        assert first.result().status == 200
+
+
+def test_a_pool_without_a_free_memory_is_overloaded(folder, start):
+    """16 instances, 12 places to run, and 16 memories, of which each run takes two."""
+    folder.put("two", hostile.sleeps_with_two_memories(1), "[limits]\nconcurrency = 12\n")
+    folder.put("hello", guests.prints(HELLO))
+    server = start("--instances", "16", "--workers", "1")
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(server.get, ["/two"] * 12))
+    refused = [answer for answer in answers if answer.status != 200]
+    assert len(refused) == 4
+    for answer in refused:
+        assert (answer.status, answer.reason) == (503, "overloaded")
+        assert int(answer.header("retry-after")) >= 1
+    assert server.get("/hello").body == HELLO
+
+
+def test_the_stack_is_as_large_as_asked_for(folder, start):
+    folder.put("deep", hostile.calls_deep(100_000, "{}"))
+    assert start("--stack", "16MiB").get("/deep").status == 200
 
 
 def test_a_client_that_hangs_up_ends_its_run(folder, start):

@@ -107,12 +107,12 @@ _POLL_CLOCK = """
 """
 
 
-def sleeps(seconds: float, then: bytes | str) -> bytes:
+def sleeps(seconds: float, then: bytes | str, *, extra: str = "") -> bytes:
     """Waits on the monotonic clock by poll_oneoff, then prints."""
     then = then.encode() if isinstance(then, str) else then
     return module(f"""(call $sleep (i64.const {int(seconds * 1e9)}))
       (call $write (i32.const 1) (i32.const 1024) (i32.const {len(then)}))""",
-                  then, extra=_POLL_CLOCK)
+                  then, extra=_POLL_CLOCK + extra)
 
 
 def _for_strings(kind: str, each: str, *, before: str = "", after: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from funcd.guests import PAGE, assemble, module, prints
+from funcd.guests import PAGE, assemble, module, prints, sleeps
 
 
 def loops() -> bytes:
@@ -13,6 +13,22 @@ def loops() -> bytes:
 def recurses() -> bytes:
     """Runs out of stack."""
     return module("(call $again)", extra="(func $again (call $again) (call $again))")
+
+
+def calls_deep(depth: int, then: str) -> bytes:
+    """Calls itself so often, then prints."""
+    return module(f"""(drop (call $deep (i32.const {depth})))
+      (call $write (i32.const 1) (i32.const 1024) (i32.const {len(then)}))""", then.encode(),
+                  extra="""(func $deep (param $left i32) (result i32)
+        (if (result i32) (local.get $left)
+          (then (i32.add (i32.const 1)
+            (call $deep (i32.sub (local.get $left) (i32.const 1)))))
+          (else (i32.const 0))))""")
+
+
+def sleeps_with_two_memories(seconds: float) -> bytes:
+    """Takes twice its share of a pool that has one memory for each instance."""
+    return sleeps(seconds, "{}", extra="(memory 1)")
 
 
 def traps() -> bytes:
@@ -126,6 +142,11 @@ def loops_when_instantiated() -> bytes:
 def declares_memory(pages: int) -> bytes:
     return assemble(f"""(module (memory (export "memory") {pages})
       (func (export "_start")))""")
+
+
+def writes_stderr(count: int, then: str) -> bytes:
+    """So many bytes there, then a good answer."""
+    return prints(then, err=b"e" * count)
 
 
 def declares_table(elements: int) -> bytes:
