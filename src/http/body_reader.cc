@@ -17,7 +17,7 @@ void BodyReader::begin(RequestParser& parser) {
   parser_ = &parser;
   framing_ = parser.framing();
   is_complete_ = framing_ == RequestParser::Framing::none;
-  is_dropped_ = has_begun_ = false;
+  is_streamed_ = is_dropped_ = has_begun_ = false;
   missing_ = framing_ == RequestParser::Framing::length ? *parser.head().content_length : 0;
   bytes_max_ = 0;
   buffer_.clear(kKeptBytesMax);
@@ -28,10 +28,18 @@ void BodyReader::keep(std::size_t bytes_max) {
   bytes_max_ = bytes_max;
 }
 
+bool BodyReader::stream(std::size_t bytes_max) {
+  is_streamed_ = true;
+  bytes_max_ = bytes_max;
+  return missing_ <= bytes_max;
+}
+
 void BodyReader::drop(std::size_t bytes_max) {
   is_dropped_ = true;
   dropped_ = 0;
   bytes_max_ = bytes_max;
+  // A part that was used. Of a body with a length the socket may be receiving to its place.
+  if (framing_ == RequestParser::Framing::chunked) buffer_.clear(kKeptBytesMax);
 }
 
 BodyReader::Progress BodyReader::pull(InputBuffer& input) {
@@ -42,6 +50,7 @@ BodyReader::Progress BodyReader::pull(InputBuffer& input) {
 }
 
 BodyReader::Progress BodyReader::pull_length(InputBuffer& input) {
+  if (is_streamed_ && !is_dropped_) return pull_part(input);
   const std::uint64_t kept = is_dropped_ ? 0 : buffer_.size();
   if (missing_ > bytes_max_ || kept > bytes_max_ - missing_) return Progress::too_large;
   const std::string_view unread = input.unread();
@@ -57,6 +66,18 @@ BodyReader::Progress BodyReader::pull_length(InputBuffer& input) {
   is_complete_ = true;
   body_ = is_all_there ? unread.substr(0, count) : buffer_.view();
   return Progress::complete;
+}
+
+BodyReader::Progress BodyReader::pull_part(InputBuffer& input) {
+  const std::string_view unread = input.unread();
+  const std::size_t room = kPartBytesMax - buffer_.size();
+  const auto count =
+      static_cast<std::size_t>(std::min<std::uint64_t>(missing_, std::min(unread.size(), room)));
+  buffer_.append(unread.substr(0, count));
+  input.consume(count);
+  missing_ -= count;
+  is_complete_ = missing_ == 0;
+  return is_complete_ ? Progress::complete : Progress::need_more;
 }
 
 BodyReader::Progress BodyReader::pull_chunks(InputBuffer& input) {
@@ -92,6 +113,10 @@ void BodyReader::reserve() {
 
 std::span<char> BodyReader::room() {
   if (framing_ != RequestParser::Framing::length || is_dropped_ || is_complete_) return {};
+  if (is_streamed_) {
+    const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(missing_, kPartBytesMax));
+    return buffer_.room(bytes).first(bytes);
+  }
   constexpr std::size_t kReceiveBytesMin = 4 * 1024;
   const std::span<char> left = buffer_.room(0);
   if (left.size() < std::min<std::uint64_t>(missing_, kReceiveBytesMin)) reserve();

@@ -12,7 +12,7 @@ InputBuffer::Block InputBuffer::make_block(std::size_t capacity) {
 }
 
 void InputBuffer::unpin() {
-  is_pinned_ = false;
+  is_pinned_ = is_pin_sealed_ = false;
   if (pinned_.empty()) return;
   for (Block& block : pinned_) {
     if (block.capacity == kBlockBytes) spare_ = std::move(block);
@@ -47,7 +47,10 @@ void InputBuffer::move_to_block_of(std::size_t capacity) {
   }
   const std::size_t unread = end_ - begin_;
   if (unread > 0) std::memcpy(block.bytes.get(), block_.bytes.get() + begin_, unread);
-  if (is_pinned_ && block_.capacity > 0) pinned_.push_back(std::move(block_));
+  if (is_pinned_ && block_.capacity > 0) {
+    pinned_.push_back(std::move(block_));
+    is_pinned_ = !is_pin_sealed_;
+  }
   block_ = std::move(block);
   begin_ = 0;
   end_ = unread;

@@ -26,6 +26,8 @@ class InputBuffer {
   void commit(std::size_t bytes) { end_ += bytes; }
 
   void pin() { is_pinned_ = true; }
+  // What is taken from now on need not stay, but for what lies in the block of this moment.
+  void pin_no_further() { is_pin_sealed_ = true; }
   void unpin();
 
  private:
@@ -40,8 +42,9 @@ class InputBuffer {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   bool is_pinned_ = false;
-  std::vector<Block> pinned_;  // earlier blocks that pinned bytes lie in
-  Block spare_;                // saves an allocation when the next block is wanted
+  bool is_pin_sealed_ = false;  // no block after this one is pinned
+  std::vector<Block> pinned_;   // earlier blocks that pinned bytes lie in
+  Block spare_;                 // saves an allocation when the next block is wanted
 };
 
 }  // namespace funcd::http

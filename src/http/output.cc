@@ -24,7 +24,7 @@ constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 void Output::write(Response&& response, const ResponseContext& context) {
   CHECK(body_.empty());
-  if (!write_head(response, context, bytes_)) return;
+  if (write_head(response, context, bytes_) == BodyFraming::none) return;
   body_ = std::move(response.body);
   if (body_.size() > kCopiedBodyBytesMax) return;
   bytes_.append(body_);

@@ -32,6 +32,10 @@ class Output {
   // Not while is_full().
   void append(std::string_view bytes) { bytes_.append(bytes); }
   void write(Response&& response, const ResponseContext& context);
+  // The head alone; says how the body is to follow by append().
+  [[nodiscard]] BodyFraming begin(const Response& head, const ResponseContext& context) {
+    return write_head(head, context, bytes_);
+  }
 
   // Flush before more is written: what waits is bounded.
   [[nodiscard]] bool is_full() const;

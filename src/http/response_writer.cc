@@ -23,6 +23,27 @@ char* put_number(char* at, Number number) {
   return std::to_chars(at, at + kDigitsMax, number).ptr;
 }
 
+BodyFraming framing_for(const ResponseContext& context) {
+  if (context.content_length) return BodyFraming::length;
+  // HTTP/1.0 has no transfer codings (RFC 9112 6.1).
+  return context.is_http_1_0 ? BodyFraming::until_close : BodyFraming::chunked;
+}
+
+char* put_framing(char* at, BodyFraming framing, const ResponseContext& context) {
+  switch (framing) {
+    case BodyFraming::length:
+      at = put(at, "content-length: ");
+      at = put_number(at, *context.content_length);
+      return put(at, "\r\n");
+    case BodyFraming::chunked:
+      return put(at, "transfer-encoding: chunked\r\n");
+    case BodyFraming::none:
+    case BodyFraming::until_close:
+      break;
+  }
+  return at;
+}
+
 }  // namespace
 
 std::string_view DateField::at(std::time_t now) {
@@ -36,7 +57,7 @@ std::string_view DateField::at(std::time_t now) {
   return {text_.data(), size_};
 }
 
-bool write_head(const Response& response, const ResponseContext& context, ByteBuffer& out) {
+BodyFraming write_head(const Response& response, const ResponseContext& context, ByteBuffer& out) {
   const bool is_final = response.status >= 200 && response.status <= 999;
   const int status = is_final ? response.status : 500;
   const bool has_content = status != 204 && status != 304;
@@ -50,10 +71,10 @@ bool write_head(const Response& response, const ResponseContext& context, ByteBu
   at = put(at, " ");
   at = put(at, phrase);
   at = put(at, "\r\n");
+  BodyFraming framing = BodyFraming::none;
   if (has_content) {
-    at = put(at, "content-length: ");
-    at = put_number(at, response.body.size());
-    at = put(at, "\r\n");
+    framing = framing_for(context);
+    at = put_framing(at, framing, context);
   }
   if (!response.content_type.empty()) {
     at = put(at, "content-type: ");
@@ -69,7 +90,7 @@ bool write_head(const Response& response, const ResponseContext& context, ByteBu
   at = put(at, response.fields.bytes());
   at = put(at, "\r\n");
   out.commit(static_cast<std::size_t>(at - begin));
-  return has_content && !context.is_head_method;
+  return context.is_head_method ? BodyFraming::none : framing;
 }
 
 Response refusal_response(const Refusal& refusal) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string_view>
 
 #include "http/byte_buffer.h"
@@ -23,18 +24,28 @@ class DateField {
   std::size_t size_ = 0;
 };
 
+// How the client knows where a body ends (RFC 9112 6.3).
+enum class BodyFraming : std::uint8_t {
+  none,         // there is no body: HEAD, 204, 304
+  length,       // content-length
+  chunked,      // transfer-encoding
+  until_close,  // the connection ends with it
+};
+
 // What a response becomes depends on the request it answers (RFC 9112 6.3, 9.3).
 struct ResponseContext {
+  // Of the body. Absent: that is known only at its end.
+  std::optional<std::uint64_t> content_length = std::nullopt;
   bool is_head_method = false;
   bool is_http_1_0 = false;
-  bool is_last = false;  // the connection is closed after it
+  bool is_last = false;  // the connection is closed after it, as it must be after until_close
   std::string_view date_field;
 };
 
-// Appends the head of `response` to `out`. True when the body is to follow it: not for HEAD, 204
-// and 304. A status that no final response can have (RFC 9110 15) is replaced by 500.
-[[nodiscard]] bool write_head(const Response& response, const ResponseContext& context,
-                              ByteBuffer& out);
+// Appends the head of `response` to `out` and says how its body is to follow. A status that no
+// final response can have (RFC 9110 15) is replaced by 500.
+[[nodiscard]] BodyFraming write_head(const Response& response, const ResponseContext& context,
+                                     ByteBuffer& out);
 
 // {"detail":..., "reason":...} and the field funcd-error.
 [[nodiscard]] Response refusal_response(const Refusal& refusal);

@@ -22,7 +22,8 @@ TEST(ResponseWriter, AppendsToWhatIsThere) {
   ASSERT_TRUE(response.fields.add("x-a", "b"));
   ByteBuffer out;
   out.append("before");
-  EXPECT_TRUE(write_head(response, {.date_field = "date: d\r\n"}, out));
+  EXPECT_EQ(write_head(response, {.content_length = 5, .date_field = "date: d\r\n"}, out),
+            BodyFraming::length);
   EXPECT_EQ(out.view(),
             "beforeHTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/html\r\n"
             "date: d\r\nx-a: b\r\n\r\n");
@@ -32,7 +33,8 @@ TEST(ResponseWriter, FieldsOfAnyLengthFit) {
   Response response;
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(response.fields.add("x", std::string(100, 'y')));
   ByteBuffer out;
-  EXPECT_TRUE(write_head(response, {.is_http_1_0 = true, .date_field = ""}, out));
+  EXPECT_EQ(write_head(response, {.is_http_1_0 = true, .date_field = ""}, out),
+            BodyFraming::until_close);
   EXPECT_TRUE(out.view().ends_with("yyy\r\n\r\n"));
   EXPECT_GT(out.size(), 105'000U);
 }

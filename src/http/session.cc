@@ -79,6 +79,7 @@ void Session::close() {
   if (phase_ == Phase::closed) return;
   const std::shared_ptr<Session> self = shared_from_this();
   const bool is_in_flight = phase_ == Phase::handling;
+  if (is_in_flight && is_begun_ && framing_ == BodyFraming::until_close) reset_on_close();
   phase_ = Phase::closed;
   timer_.disarm();
   boost::system::error_code ignored;
@@ -97,8 +98,10 @@ void Session::run(NextRequest next) {
   if (is_running_) return;
   is_running_ = true;
   requests_in_turn_ = 0;
-  while (phase_ != Phase::closed && !output_.is_waiting()) {
-    if (output_.is_full() && !flush()) break;
+  while (phase_ != Phase::closed) {
+    const bool is_stuck = output_.is_waiting() || (output_.is_full() && !flush());
+    // A body can go on coming in while the client does not take its response.
+    if (is_stuck && !(phase_ == Phase::handling && is_part_asked_)) break;
     if (!step(next)) break;
   }
   is_running_ = false;
@@ -188,6 +191,8 @@ void Session::begin_exchange() {
   ++requests_in_turn_;
   listener_ = nullptr;
   is_body_wanted_ = is_body_given_ = is_body_bad_ = is_continue_sent_ = false;
+  is_body_streamed_ = is_part_asked_ = is_begun_ = is_last_ = false;
+  is_writable_wanted_ = is_body_broken_ = false;
   is_head_timed_ = false;
   is_used_ = true;
   // Kept out of clock readings: no limit of ours runs while the handler works.
@@ -202,14 +207,27 @@ void Session::begin_exchange() {
 }
 
 bool Session::step_handling() {
-  if (is_body_wanted_ && !is_body_given_) return step_body();
-  if (!flush()) return false;
-  if (is_peer_done_) {
-    on_connection_lost();
-    return false;
+  if (is_body_wanted_ && !is_body_streamed_ && !is_body_given_) return step_body();
+  if (is_part_asked_) {
+    if (give_part()) return true;
+    send_continue();
   }
-  waiting_for_ = Wait::nothing;
-  start_read();
+  const bool is_all_sent = flush();
+  if (phase_ == Phase::closed || (!is_all_sent && !is_part_asked_)) return false;
+  if (is_all_sent) {
+    if (is_peer_done_) {
+      on_connection_lost();
+      return false;
+    }
+    if (is_writable_wanted_) {
+      is_writable_wanted_ = false;
+      listener_->on_writable();
+      return true;
+    }
+    waiting_for_ = Wait::nothing;
+    if (is_part_asked_) set_deadline(Wait::body, coarse_now() + host_.options.body_timeout);
+  }
+  if (!is_peer_done_) start_read();
   return false;
 }
 
@@ -228,10 +246,7 @@ bool Session::step_body() {
     case BodyReader::Progress::need_more:
       break;
   }
-  if (parser_.expects_continue() && !is_continue_sent_ && !body_.has_begun()) {
-    is_continue_sent_ = true;
-    output_.append("HTTP/1.1 100 Continue\r\n\r\n");
-  }
+  send_continue();
   if (!flush()) return false;
   if (is_peer_done_) {
     on_connection_lost();
@@ -287,12 +302,7 @@ void Session::read_body(std::size_t bytes_max) {
   CHECK(phase_ == Phase::handling && listener_ != nullptr && !is_body_wanted_);
   is_body_wanted_ = true;
   body_.keep(bytes_max);
-  if (is_running_) return;
-  // The handler's own frame lies below: it is told of a lost connection on a later turn.
-  const std::shared_ptr<Session> self = shared_from_this();
-  is_called_by_handler_ = true;
-  run(NextRequest::later);
-  is_called_by_handler_ = false;
+  run_for_handler();
 }
 
 void Session::respond(Response response) {
@@ -302,8 +312,13 @@ void Session::respond(Response response) {
     return;
   }
   CHECK(phase_ == Phase::handling, "respond() is called once");
+  CHECK(!is_begun_, "a response is given whole or in parts");
   const bool is_last = must_close_after_response();
   write(std::move(response), is_last, head_.method);
+  leave_exchange(is_last);
+}
+
+void Session::leave_exchange(bool is_last) {
   listener_ = nullptr;
   in_.unpin();
   if (is_last) {
@@ -333,11 +348,17 @@ bool Session::must_close_after_response() const {
   return body_.missing_bytes_min() > kDiscardBytesMax;
 }
 
+ResponseContext Session::context_for(bool is_last, std::string_view method) const {
+  return {.is_head_method = method == "HEAD",
+          .is_http_1_0 = parser_.head().version_minor == 0,
+          .is_last = is_last,
+          .date_field = host_.date.at(std::time(nullptr))};
+}
+
 void Session::write(Response&& response, bool is_last, std::string_view method) {
-  output_.write(std::move(response), {.is_head_method = method == "HEAD",
-                                      .is_http_1_0 = parser_.head().version_minor == 0,
-                                      .is_last = is_last,
-                                      .date_field = host_.date.at(std::time(nullptr))});
+  ResponseContext context = context_for(is_last, method);
+  context.content_length = response.body.size();
+  output_.write(std::move(response), context);
 }
 
 void Session::refuse(const Refusal& refusal) {
@@ -349,6 +370,7 @@ void Session::refuse(const Refusal& refusal) {
 
 void Session::give_body_error(BodyError error) {
   is_body_given_ = is_body_bad_ = true;
+  is_part_asked_ = false;
   listener_->on_body_error(error);
 }
 
@@ -356,7 +378,8 @@ void Session::start_read() {
   if (is_reading_) return;
   std::span<char> room;
   is_read_for_body_ = false;
-  if (phase_ == Phase::handling && is_body_wanted_ && !is_body_given_) {
+  const bool is_body_awaited = is_body_streamed_ ? is_part_asked_ : is_body_wanted_;
+  if (phase_ == Phase::handling && is_body_awaited && !is_body_given_) {
     room = body_.room();
     is_read_for_body_ = !room.empty();
     if (room.empty()) room = in_.room(kChunkWindowBytes);
@@ -396,6 +419,7 @@ void Session::on_read_error() {
 }
 
 bool Session::flush() {
+  if (output_.is_waiting()) return false;
   switch (output_.flush()) {
     case Output::Progress::done:
       if (waiting_for_ == Wait::write) waiting_for_ = Wait::nothing;

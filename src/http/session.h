@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -68,7 +69,13 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   [[nodiscard]] const RequestHead& head() const override { return head_; }
   void listen(ExchangeListener& listener) override;
   void read_body(std::size_t bytes_max) override;
+  void stream_body(std::size_t bytes_max) override;
+  void more_body() override;
   void respond(Response response) override;
+  [[nodiscard]] bool begin(Response head, std::optional<std::uint64_t> content_length) override;
+  [[nodiscard]] bool write(std::string_view bytes) override;
+  void end(std::string_view bytes, const FieldBlock& trailers) override;
+  void abort() override;
 
  private:
   enum class Phase : std::uint8_t {
@@ -88,19 +95,32 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
 
   void run(NextRequest next);
   void run_later();
+  // For the handler, whose own frame lies below: it is told of a lost connection on a later turn.
+  void run_for_handler();
   // One step in the current phase; false when something has to be waited for.
   [[nodiscard]] bool step(NextRequest next);
   [[nodiscard]] bool step_head(NextRequest next);
   [[nodiscard]] bool wait_for_head();
   [[nodiscard]] bool step_handling();
   [[nodiscard]] bool step_body();
+  [[nodiscard]] bool give_part();
+  void send_continue();
   [[nodiscard]] bool step_discarding();
   [[nodiscard]] bool step_finishing();
 
   void begin_exchange();
   void end_exchange();
   [[nodiscard]] bool must_close_after_response() const;
+  // Whether it must be said in the head of a response in parts that the connection ends with it.
+  [[nodiscard]] bool must_close_after_parts() const;
   void write(Response&& response, bool is_last, std::string_view method);
+  [[nodiscard]] ResponseContext context_for(bool is_last, std::string_view method) const;
+  void append_body(std::string_view bytes);
+  [[nodiscard]] bool flush_for_handler();
+  // For a body that the connection's end completes: only a reset shows that it was cut short.
+  void reset_on_close();
+  // The response is complete: what comes next.
+  void leave_exchange(bool is_last);
   void refuse(const Refusal& refusal);
   void give_body_error(BodyError error);
 
@@ -122,7 +142,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
 
   Phase phase_ = Phase::head;
   bool is_running_ = false;            // within run()
-  bool is_called_by_handler_ = false;  // within read_body(), outside run()
+  bool is_called_by_handler_ = false;  // within a function of Exchange
   bool is_run_posted_ = false;
   int requests_in_turn_ = 0;
   bool is_reading_ = false;        // a receive is under way
@@ -140,7 +160,16 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   bool is_body_wanted_ = false;
   bool is_body_given_ = false;  // or an error in its place
   bool is_body_bad_ = false;
+  bool is_body_streamed_ = false;
+  bool is_part_asked_ = false;
   bool is_continue_sent_ = false;
+  // Of a response in parts.
+  bool is_begun_ = false;
+  bool is_last_ = false;             // its head says that the connection ends with it
+  bool is_writable_wanted_ = false;  // write() has said false
+  bool is_body_broken_ = false;      // longer than its length
+  BodyFraming framing_ = BodyFraming::none;
+  std::uint64_t body_left_ = 0;  // of a body with a length
   // Keeps an exchange that nobody listens to, after the client has gone, until respond().
   std::shared_ptr<Session> kept_for_respond_;
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,7 +21,15 @@
 namespace funcd::http {
 namespace {
 
-enum class Answer : std::uint8_t { at_once, after_body, late, without_body, after_late_body };
+enum class Answer : std::uint8_t {
+  at_once,
+  after_body,
+  late,
+  without_body,
+  after_late_body,
+  in_parts,  // takes the body in parts and echoes it so; no answer to a bad one
+};
+constexpr int kAnswers = 6;
 
 class Answerer final : public Handler, public ExchangeListener {
  public:
@@ -32,6 +41,12 @@ class Answerer final : public Handler, public ExchangeListener {
     is_acted_on_ = false;
     exchange.listen(*this);
     if (how_ == Answer::after_body) return exchange.read_body(300);
+    if (how_ == Answer::in_parts) {
+      body_.clear();
+      exchange.stream_body(300);
+      if (exchange_ != nullptr) exchange.more_body();
+      return;
+    }
     if (how_ == Answer::at_once || how_ == Answer::without_body) answer(exchange.head().path, 200);
   }
   void on_refused(int status) override {
@@ -39,7 +54,31 @@ class Answerer final : public Handler, public ExchangeListener {
     ++refused;
   }
   void on_body(std::string_view body) override { answer(body, 200); }
-  void on_body_error(BodyError /*error*/) override { answer("error", 400); }
+  void on_body_error(BodyError /*error*/) override {
+    if (how_ == Answer::in_parts) return std::exchange(exchange_, nullptr)->abort();
+    answer("error", 400);
+  }
+  void on_body_part(std::string_view part) override {
+    CHECK(!part.empty());
+    body_ += part;
+    exchange_->more_body();
+  }
+  void on_body_end() override {
+    Response response;
+    response.body = std::string(exchange_->head().method);
+    Exchange& exchange = *std::exchange(exchange_, nullptr);
+    const bool has_length = body_.size() % 2 == 0;
+    const std::uint64_t length = response.body.size() + body_.size();
+    (void)exchange.begin(std::move(response),
+                         has_length ? std::optional<std::uint64_t>(length) : std::nullopt);
+    // Nobody reads meanwhile, but the socket takes that much.
+    constexpr std::size_t kPieceBytes = 7;
+    std::string_view rest = body_;
+    for (; rest.size() > kPieceBytes; rest.remove_prefix(kPieceBytes)) {
+      CHECK(exchange.write(rest.substr(0, kPieceBytes)));
+    }
+    exchange.end(rest, {});
+  }
   void on_hangup() override {
     ++hangups;
     exchange_ = nullptr;
@@ -68,6 +107,7 @@ class Answerer final : public Handler, public ExchangeListener {
   }
 
   Answer how_;
+  std::string body_;
   Exchange* exchange_ = nullptr;
   bool is_acted_on_ = false;
 };
@@ -145,6 +185,20 @@ Outcome talk(std::string_view bytes, std::size_t piece, Answer how) {
   return outcome;
 }
 
+// Takes a chunked body off the front of `rest`, which must have the whole of it.
+void take_chunks(std::string_view& rest, std::string& into) {
+  std::size_t size = 0;
+  do {
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), size, 16);
+    CHECK(error == std::errc{});
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    CHECK(rest.size() >= size + 4 && rest.starts_with("\r\n"));
+    into += rest.substr(2, size);
+    CHECK(rest.substr(2 + size, 2) == "\r\n");
+    rest.remove_prefix(size + 4);
+  } while (size > 0);
+}
+
 // Takes the dates out, and counts the responses but the interim ones.
 int check_responses(std::string& output, bool has_head_requests) {
   int responses = 0;
@@ -161,11 +215,21 @@ int check_responses(std::string& output, bool has_head_requests) {
     CHECK(date != std::string::npos);
     head.erase(date, head.find("\r\n", date + 2) - date);
     without_dates += head;
+    if (has_head_requests && (rest.empty() || rest.starts_with("HTTP/1.1 "))) continue;
+    if (head.find("transfer-encoding: ") != std::string::npos) {
+      take_chunks(rest, without_dates);
+      continue;
+    }
     const std::size_t at = head.find("content-length: ");
-    if (at == std::string::npos) continue;
+    if (at == std::string::npos) {
+      if (head.starts_with("HTTP/1.1 204 ")) continue;
+      // To HTTP/1.0, in parts: until the connection ends.
+      CHECK(head.find("connection: close") != std::string::npos);
+      without_dates += rest;
+      break;
+    }
     std::size_t length = 0;
     std::from_chars(head.data() + at + 16, head.data() + head.size(), length);
-    if (has_head_requests && (rest.empty() || rest.starts_with("HTTP/1.1 "))) continue;
     CHECK(rest.size() >= length);
     without_dates += rest.substr(0, length);
     rest.remove_prefix(length);
@@ -180,7 +244,7 @@ int check_responses(std::string& output, bool has_head_requests) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace funcd::http;  // NOLINT: one function
   if (size < 3 || size > 20'000) return 0;
-  const auto how = static_cast<Answer>(data[1] % 5);
+  const auto how = static_cast<Answer>(data[1] % kAnswers);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   const bool has_head_requests = bytes.find("HEAD") != std::string_view::npos;
   Outcome whole = talk(bytes, bytes.size(), how);
