@@ -42,6 +42,8 @@ void Session::more_body() {
   CHECK(phase_ == Phase::handling && is_body_streamed_ && !is_part_asked_ && !is_body_given_);
   is_part_asked_ = true;
   body_.next_part();
+  // What is there is given at once, so that a handler that is called first thing has it too.
+  if (is_running_) return static_cast<void>(give_part());
   run_for_handler();
 }
 
