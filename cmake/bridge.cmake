@@ -7,9 +7,6 @@ if(NOT bridge_cache)
 endif()
 set(FUNCD_BRIDGE_DIR "${bridge_cache}/funcd/bridge" CACHE PATH "where cargo keeps what it has built")
 
-# Cargo takes the bridge of another checkout for this one's unless something tells them apart.
-string(MD5 checkout ${PROJECT_SOURCE_DIR})
-
 find_program(CARGO cargo REQUIRED)
 set(FUNCD_BRIDGE_LIBRARY ${CMAKE_BINARY_DIR}/bridge/release/libfuncd_bridge.a)
 file(GLOB bridge_sources CONFIGURE_DEPENDS
@@ -19,7 +16,7 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND} -E env
           CARGO_BUILD_BUILD_DIR=${FUNCD_BRIDGE_DIR} CARGO_TARGET_DIR=${CMAKE_BINARY_DIR}/bridge
           FUNCD_CHECKOUT=${PROJECT_SOURCE_DIR}
-          ${CARGO} rustc --release --locked -- -C metadata=${checkout}
+          ${CARGO} build --release --locked
   COMMAND ${CMAKE_COMMAND} -E touch_nocreate ${FUNCD_BRIDGE_LIBRARY}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/bridge
   DEPENDS ${bridge_sources}

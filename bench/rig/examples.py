@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 from rig import load
 from rig.load import Request
-from rig.server import Server
+from rig.server import BenchError, Server
 
 DATA = '{"name":"zztkm","age":20}'
 ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
@@ -22,7 +25,21 @@ EXAMPLES = (
 )
 
 
+OPTIMIZED_S_MAX = 120.0
+
+
 def wait_for_all(server: Server) -> None:
-    """Until every example answers: from then on nothing is compiled in the background."""
+    """Until every example answers with optimized code: then nothing is compiled any more."""
     for request in EXAMPLES:
         load.first_answer_s(server.port, request, server.started_s, None)
+    deadline = time.monotonic() + OPTIMIZED_S_MAX
+    while waiting := _not_optimized(server):
+        if time.monotonic() > deadline:
+            raise BenchError(f"not optimized after {OPTIMIZED_S_MAX:.0f} s: {', '.join(waiting)}")
+        time.sleep(0.05)
+
+
+def _not_optimized(server: Server) -> list[str]:
+    _, body = load.fetch(server.admin_port, Request("/v1/functions"), 10.0)
+    functions = json.loads(body)["functions"]
+    return [each["name"] for each in functions if each["code"] not in ("optimized", None)]

@@ -13,6 +13,7 @@ CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 ADDRESS = re.compile(r"(?:listening|running) on http://127\.0\.0\.1:(\d+)")
+ADMIN_ADDRESS = re.compile(r"admin on http://127\.0\.0\.1:(\d+)")
 
 
 class BenchError(Exception):
@@ -23,7 +24,8 @@ class Server:
     """A process that prints where it listens. Use as a context manager."""
 
     def __init__(self, name: str, command: list[str], core: int | None = None,
-                 folder: Path | None = None, port: int | None = None) -> None:
+                 folder: Path | None = None, port: int | None = None,
+                 has_admin: bool = False) -> None:
         """`port`: of a server that does not print it. `core`: None leaves it unpinned."""
         pin = [] if core is None else ["taskset", "-c", str(core)]
         self.name = name
@@ -34,7 +36,8 @@ class Server:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._said = b""
         try:
-            self.port = self._wait_for_port() if port is None else port
+            self.port = self._wait_for_port(ADDRESS) if port is None else port
+            self.admin_port = self._wait_for_port(ADMIN_ADDRESS) if has_admin else None
         except BaseException:
             self.stop()
             raise
@@ -42,17 +45,17 @@ class Server:
         self._drain = subprocess.Popen(["cat"], stdin=self.process.stdout,
                                        stdout=subprocess.DEVNULL)
 
-    def _wait_for_port(self) -> int:
+    def _wait_for_port(self, address: re.Pattern) -> int:
         pipe = self.process.stdout
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
+            found = address.search(self._said.decode(errors="replace"))
+            if found:
+                return int(found[1])
             ready, _, _ = select.select([pipe], [], [], 0.2)
             if ready:
                 piece = os.read(pipe.fileno(), 65536)
                 self._said += piece
-                found = ADDRESS.search(self._said.decode(errors="replace"))
-                if found:
-                    return int(found[1])
                 if not piece:
                     break
         said = self._said.decode(errors="replace").strip()[-500:]

@@ -35,10 +35,10 @@ class Bench:
     def funcd(self, name: str, source: Path, cache: Path, core: int | None = None,
               workers: int | None = None) -> Server:
         command = [str(self.build / "funcd"), "serve", str(source), "--listen", "127.0.0.1:0",
-                   "--admin", "off", "--cache-dir", str(cache)]
+                   "--admin", "127.0.0.1:0", "--cache-dir", str(cache)]
         if workers is not None:
             command += ["--workers", str(workers)]
-        return Server(name, command, core)
+        return Server(name, command, core, has_admin=True)
 
     def epoll_floor(self, answer: Path) -> Server:
         command = [str(self.build / "bench" / "epoll_floor"), "--answer", str(answer)]

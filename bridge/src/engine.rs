@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, Linker, PoolingAllocationConfig, Result,
-    WasmBacktraceDetails, component,
+    Strategy, WasmBacktraceDetails, component,
 };
 
 /// Frames of a trap that are shown.
@@ -37,6 +37,7 @@ pub struct Options {
     keep_resident_bytes: u64,
     guest_stack_bytes: u32,
     has_epochs: bool,
+    is_baseline: bool,
 }
 
 /// `fb_engine`.
@@ -83,8 +84,14 @@ fn config(options: &Options) -> Config {
         .table_keep_resident(keep_resident)
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
+    if options.is_baseline {
+        // What it compiles runs for seconds, until better code is there: not worth a pool.
+        config.strategy(Strategy::Winch);
+        config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    } else {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(options.has_epochs)
         .max_wasm_stack(options.guest_stack_bytes as usize)
         .async_stack_size(options.guest_stack_bytes as usize + HOST_STACK_BYTES)

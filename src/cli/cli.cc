@@ -9,6 +9,7 @@
 #include "base/suggestion.h"
 #include "cli/help_formatter.h"
 #include "cli/verbs.h"
+#include "engine/compiler_process.h"
 
 namespace funcd::cli {
 namespace {
@@ -99,6 +100,9 @@ void print_error(std::string_view text) {
 }
 
 int run(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], engine::kCompilerVerb) == 0) {
+    return engine::run_compiler({argv + 2, static_cast<std::size_t>(argc - 2)});
+  }
   CLI::App app("Serves WebAssembly functions over HTTP: a folder of .wasm files is a web service.",
                "funcd");
   // Before the verbs, which take these over.

@@ -9,6 +9,7 @@ namespace {
 std::string group_of(const server::Option& option) {
   static const std::map<std::string_view, std::string> kGroups = {
       {"limits", "Limits of functions"},
+      {"compile", "Compiling"},
       {"ceilings", "What a sidecar may ask for"},
       {"http", "HTTP"},
       {"log", "Log"},

@@ -27,6 +27,8 @@ constexpr std::uint32_t kMappingsPerInstance = 8;
 constexpr std::uint32_t kMappingsReserved = 5'000;
 constexpr std::uint32_t kMappingsPerProgram = 3;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;
+// Compiling less leaves little behind.
+constexpr std::size_t kTrimmedArtifactBytes = 256U << 10;
 // A module whose start function runs longer does not go live.
 constexpr std::chrono::seconds kProbeTimeout{5};
 
@@ -97,6 +99,22 @@ std::uint32_t programs_that_fit(std::uint32_t instances) {
   return std::max(static_cast<std::uint32_t>(mappings - taken) / kMappingsPerProgram, kProgramsMin);
 }
 
+Result<fb_engine*> make_engine(const EngineOptions& options, Tier tier) {
+  const fb_engine_options bridge_options = {
+      .instances_max = options.instances_max,
+      .table_elements_max = kTableElementsMax,
+      .memory_bytes_ceiling = options.memory_bytes_ceiling,
+      .keep_resident_bytes = options.keep_resident_bytes,
+      .guest_stack_bytes = options.guest_stack_bytes,
+      .has_epochs = options.has_epochs,
+      .is_baseline = tier == Tier::baseline,
+  };
+  BridgeBytes error;
+  fb_engine* engine = fb_engine_new(&bridge_options, &host(), error.out());
+  if (engine == nullptr) return fail("the WebAssembly engine: {}", error.text());
+  return engine;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
@@ -108,47 +126,50 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
         options.instances_max, fit,
         options.instances_max * kMappingsPerInstance + kMappingsReserved);
   }
-  std::unique_ptr<Engine> engine(new Engine);
-  engine->instances_max_ =
-      options.instances_max > 0 ? options.instances_max : std::min(fit, kInstancesMaxDefault);
-  engine->programs_max_ =
-      options.programs_max > 0 ? options.programs_max : programs_that_fit(engine->instances_max_);
-  const fb_engine_options bridge_options = {
-      .instances_max = engine->instances_max_,
-      .table_elements_max = kTableElementsMax,
-      .memory_bytes_ceiling = options.memory_bytes_ceiling,
-      .keep_resident_bytes = options.keep_resident_bytes,
-      .guest_stack_bytes = options.guest_stack_bytes,
-      .has_epochs = options.has_epochs,
-  };
-  BridgeBytes error;
-  engine->engine_ = fb_engine_new(&bridge_options, &host(), error.out());
-  if (engine->engine_ == nullptr) return fail("the WebAssembly engine: {}", error.text());
+  std::unique_ptr<Engine> engine(new Engine(options));
+  if (options.instances_max == 0) {
+    engine->options_.instances_max = std::min(fit, kInstancesMaxDefault);
+  }
+  if (options.programs_max == 0) {
+    engine->options_.programs_max = programs_that_fit(engine->options_.instances_max);
+  }
+  engine->engine_ = TRY(make_engine(engine->options_, Tier::optimized));
   engine->fingerprint_ = fmt::format("{:016x}", fb_engine_fingerprint(engine->engine_));
   return engine;
 }
 
 Engine::~Engine() {
   if (engine_ != nullptr) fb_engine_delete(engine_);
+  if (baseline_ != nullptr) fb_engine_delete(baseline_);
 }
 
-Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> wasm) const {
+Result<fb_engine*> Engine::engine_of(Tier tier) const {
+  if (tier == Tier::optimized) return engine_;
+  if (fb_engine* engine = baseline_.load(std::memory_order_acquire)) return engine;
+  const std::lock_guard lock(baseline_mutex_);
+  if (baseline_ == nullptr) baseline_ = TRY(make_engine(options_, Tier::baseline));
+  return baseline_.load();
+}
+
+Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> wasm,
+                                                  Tier tier) const {
+  fb_engine* engine = TRY(engine_of(tier));
   BridgeBytes code;
   BridgeBytes error;
-  const bool is_compiled = fb_compile(engine_, wasm.data(), wasm.size(), code.out(), error.out());
-  // The compiler leaves a hundred MiB and more in the allocator's arenas.
-  malloc_trim(0);
+  const bool is_compiled = fb_compile(engine, wasm.data(), wasm.size(), code.out(), error.out());
+  // A compiler leaves tens of MiB and more in the allocator's arenas.
+  if (wasm.size() > kTrimmedArtifactBytes) malloc_trim(0);
   if (!is_compiled) return fail("{}", error.text());
   return std::vector<std::uint8_t>(code.bytes().begin(), code.bytes().end());
 }
 
 Result<std::shared_ptr<const void>> Engine::take_place() const {
-  if (programs_->fetch_add(1) >= programs_max_) {
+  if (programs_->fetch_add(1) >= options_.programs_max) {
     programs_->fetch_sub(1);
     return fail(
         "{} programs are loaded, as many as fit into vm.max_map_count beside {} instances; raise "
         "it with 'sysctl vm.max_map_count=N', or allow fewer instances",
-        programs_max_, instances_max_);
+        options_.programs_max, options_.instances_max);
   }
   return std::shared_ptr<const void>(
       programs_.get(), [programs = programs_](const void*) { programs->fetch_sub(1); });
@@ -160,16 +181,18 @@ Result<Program> Engine::load_file(const std::string& path, FileAccess files) con
   fb_program* program =
       fb_program_load(engine_, path.c_str(), nullptr, 0, files == FileAccess::mounts, error.out());
   if (program == nullptr) return fail("{}", error.text());
-  return Program(program, files, *ticker_, std::move(place));
+  return Program(program, files, Tier::optimized, *ticker_, std::move(place));
 }
 
-Result<Program> Engine::load(std::span<const std::uint8_t> code, FileAccess files) const {
+Result<Program> Engine::load(std::span<const std::uint8_t> code, FileAccess files,
+                             Tier tier) const {
   auto place = TRY(take_place());
+  fb_engine* engine = TRY(engine_of(tier));
   BridgeBytes error;
-  fb_program* program = fb_program_load(engine_, nullptr, code.data(), code.size(),
+  fb_program* program = fb_program_load(engine, nullptr, code.data(), code.size(),
                                         files == FileAccess::mounts, error.out());
   if (program == nullptr) return fail("{}", error.text());
-  return Program(program, files, *ticker_, std::move(place));
+  return Program(program, files, tier, *ticker_, std::move(place));
 }
 
 Result<> Engine::probe(const Program& program, std::uint64_t memory_bytes_max) const {
@@ -193,7 +216,12 @@ Result<> Engine::probe(const Program& program, std::uint64_t memory_bytes_max) c
 }
 
 void Engine::run_ticker(const std::stop_token& stop) const {
-  ticker_->run(stop, [this] { fb_engine_tick(engine_); });
+  ticker_->run(stop, [this] {
+    fb_engine_tick(engine_);
+    if (const fb_engine* baseline = baseline_.load(std::memory_order_acquire)) {
+      fb_engine_tick(baseline);
+    }
+  });
 }
 
 Result<std::vector<std::uint8_t>> Engine::wasm_from_text(std::string_view wat) {

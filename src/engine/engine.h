@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -42,15 +43,21 @@ class Engine {
 
   // Names all that compiled code depends on: engine version, settings, CPU features.
   [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
-  [[nodiscard]] std::uint32_t instances_max() const { return instances_max_; }
+  // As given, but for instances_max, which is never 0 here.
+  [[nodiscard]] const EngineOptions& options() const { return options_; }
+  [[nodiscard]] std::uint32_t instances_max() const { return options_.instances_max; }
 
-  // Validates and compiles an artifact. Takes milliseconds to seconds and all cores.
-  [[nodiscard]] Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm) const;
+  // Validates and compiles an artifact. Takes milliseconds to seconds and all cores. The baseline
+  // compiler refuses some artifacts that the optimizing one takes.
+  [[nodiscard]] Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm,
+                                                          Tier tier = Tier::optimized) const;
 
-  // Makes compiled code runnable: reads the file by mapping it. The file must be one that this
+  // Makes optimized code runnable: reads the file by mapping it. The file must be one that this
   // process, or one that it trusts, has compiled: its native code is run as it is.
   [[nodiscard]] Result<Program> load_file(const std::string& path, FileAccess files) const;
-  [[nodiscard]] Result<Program> load(std::span<const std::uint8_t> code, FileAccess files) const;
+  // From memory, where it is copied; of either tier.
+  [[nodiscard]] Result<Program> load(std::span<const std::uint8_t> code, FileAccess files,
+                                     Tier tier = Tier::optimized) const;
 
   // Makes one instance under the limit without running its entry point: an error says why not. May
   // run the module's start function, for some seconds at the most.
@@ -64,14 +71,18 @@ class Engine {
   [[nodiscard]] static Result<std::vector<std::uint8_t>> wasm_from_text(std::string_view wat);
 
  private:
-  Engine() = default;
+  explicit Engine(const EngineOptions& options) : options_(options) {}
+  // The engine that compiles and runs code of that tier; null with an error when it cannot be made.
+  [[nodiscard]] Result<fb_engine*> engine_of(Tier tier) const;
+
   // A place among the programs that the kernel can map, given back when it is dropped.
   [[nodiscard]] Result<std::shared_ptr<const void>> take_place() const;
 
+  EngineOptions options_;
   fb_engine* engine_ = nullptr;
+  mutable std::mutex baseline_mutex_;
+  mutable std::atomic<fb_engine*> baseline_{nullptr};  // made when it is first needed
   std::string fingerprint_;
-  std::uint32_t instances_max_ = 0;
-  std::uint32_t programs_max_ = 0;
   std::shared_ptr<std::atomic<std::uint32_t>> programs_ =
       std::make_shared<std::atomic<std::uint32_t>>(0);
   std::unique_ptr<EpochTicker> ticker_ = std::make_unique<EpochTicker>();

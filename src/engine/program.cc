@@ -11,9 +11,13 @@
 
 namespace funcd::engine {
 
-Program::Program(fb_program* program, FileAccess files, EpochTicker& ticker,
+std::string_view name_of(Tier tier) {
+  return tier == Tier::baseline ? "baseline" : "optimized";
+}
+
+Program::Program(fb_program* program, FileAccess files, Tier tier, EpochTicker& ticker,
                  std::shared_ptr<const void> place)
-    : program_(program), files_(files), ticker_(&ticker), place_(std::move(place)) {
+    : program_(program), files_(files), tier_(tier), ticker_(&ticker), place_(std::move(place)) {
   fb_program_externs(
       program_, this,
       [](void* context, const char* module, std::size_t module_size, const char* name,
@@ -48,6 +52,7 @@ Program::Program(Program&& other) noexcept {
 Program& Program::operator=(Program&& other) noexcept {
   std::swap(program_, other.program_);
   files_ = other.files_;
+  tier_ = other.tier_;
   ticker_ = other.ticker_;
   kind_ = other.kind_;
   std::swap(place_, other.place_);

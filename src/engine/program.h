@@ -27,6 +27,13 @@ enum class ProgramKind : std::uint8_t {
   other_component,
 };
 
+// Which compiler made the code.
+enum class Tier : std::uint8_t {
+  baseline,   // in one pass: a fraction of the time, for code that runs slower
+  optimized,  // takes up to seconds, gives the best
+};
+[[nodiscard]] std::string_view name_of(Tier tier);  // "baseline"
+
 // An import or export of a program, as text: "wasi_snapshot_preview1", "fd_write", "func (i32)". A
 // component's import is an interface, "wasi:http/types@0.2.4", and has no name.
 struct Extern {
@@ -39,7 +46,7 @@ struct Extern {
 class Program {
  public:
   // `place` is held as long as the program lives.
-  Program(fb_program* program, FileAccess files, EpochTicker& ticker,
+  Program(fb_program* program, FileAccess files, Tier tier, EpochTicker& ticker,
           std::shared_ptr<const void> place);
   Program(Program&& other) noexcept;
   Program& operator=(Program&& other) noexcept;
@@ -48,6 +55,7 @@ class Program {
   [[nodiscard]] ProgramKind kind() const { return kind_; }
   [[nodiscard]] const std::vector<Extern>& imports() const { return imports_; }
   [[nodiscard]] const std::vector<Extern>& exports() const { return exports_; }
+  [[nodiscard]] Tier tier() const { return tier_; }
   [[nodiscard]] bool has_export(std::string_view name) const;
   // Why a component that does not answer requests does not, and what to do about it.
   [[nodiscard]] std::string why_no_http() const;
@@ -60,6 +68,7 @@ class Program {
   friend class HttpTask;
   fb_program* program_ = nullptr;
   FileAccess files_ = FileAccess::none;
+  Tier tier_ = Tier::optimized;
   EpochTicker* ticker_ = nullptr;      // the engine's
   std::shared_ptr<const void> place_;  // among the programs that the kernel can map
   ProgramKind kind_ = ProgramKind::module;

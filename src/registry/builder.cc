@@ -34,29 +34,36 @@ Registry::Builder::Builder(const engine::Engine& engine, storage::CodeCache* cac
       publish_(std::move(publish)),
       revisions_(engine, cache, options_.artifact_bytes_max),
       source_(options_.folder, options_.timing, options_.watch_mode),
-      board_(options_.folder) {}
+      board_(options_.folder),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      baseline_lane_(engine::Tier::baseline, options_.compile, options_.artifact_bytes_max,
+                     [this] { wake(); }),
+      optimized_lane_(engine::Tier::optimized, options_.compile, options_.artifact_bytes_max,
+                      [this] { wake(); }) {}
 
 Result<> Registry::Builder::run(const std::stop_token& stop) {
-  const Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake) return fail("cannot make an event descriptor: raise the limit of open files");
-  const std::stop_callback on_stop(stop, [&wake] {
-    const std::uint64_t one = 1;
-    CHECK(::write(wake.get(), &one, sizeof one) == static_cast<ssize_t>(sizeof one));
-  });
+  if (!wake_) return fail("cannot make an event descriptor: raise the limit of open files");
+  const std::stop_callback on_stop(stop, [this] { wake(); });
+  is_compiling_elsewhere_ = options_.compile != nullptr;
   TRY(look(Look::first));
   bool is_first = true;
   while (!stop.stop_requested()) {
     if (source_.is_look_due()) (void)look(Look::again);  // an error is in the status
+    take_compiled();
     remove_missing();
     if (!queue_.empty() || !deferred_.empty()) {
       work();
       continue;
     }
     if (is_dirty_ || is_first) publish();
-    if (is_first) board_.finish_first_scan();
-    if (is_first) tell_change();
-    is_first = false;
-    source_.wait(next_deadline(), wake.get());
+    if (is_first && !is_awaiting_code()) {
+      board_.finish_first_scan();
+      tell_change();
+      is_first = false;
+    }
+    source_.wait(next_deadline(), wake_.get());
+    std::uint64_t wakes = 0;
+    (void)!::read(wake_.get(), &wakes, sizeof wakes);
   }
   return {};
 }
@@ -84,7 +91,14 @@ void Registry::Builder::work() {
   build(records_.at(name));
 }
 
-void Registry::Builder::build(Record& record) {
+RevisionBuilder::IfMissing Registry::Builder::if_missing(Record::Stage stage) const {
+  using IfMissing = RevisionBuilder::IfMissing;
+  if (stage != Record::Stage::compile) return IfMissing::tell;
+  if (!is_compiling_elsewhere_) return IfMissing::compile;
+  return options_.baseline == Baseline::allowed ? IfMissing::compile_baseline : IfMissing::tell;
+}
+
+void Registry::Builder::build(Record& record, const std::optional<RevisionBuilder::Code>& code) {
   const Record::Stage stage = record.stage;
   dequeue(record);
   if (record.missing_since) {
@@ -100,10 +114,14 @@ void Registry::Builder::build(Record& record) {
                                      .live = record.live,
                                      .live_key = record.live_key,
                                      .failed_key = record.failed_key,
-                                     .compile = stage == Record::Stage::compile
-                                                    ? RevisionBuilder::Compile::if_needed
-                                                    : RevisionBuilder::Compile::never};
+                                     .if_missing = if_missing(stage),
+                                     .code = code};
   auto outcome = revisions_.build(order);
+  if (outcome.kind == RevisionBuilder::Outcome::Kind::must_compile &&
+      stage == Record::Stage::compile) {
+    await_code(record, outcome);
+    return;
+  }
   conclude(record, std::move(outcome), Clock::now() - begin);
 }
 
@@ -184,6 +202,10 @@ void Registry::Builder::accept(Record& record, RevisionBuilder::Outcome outcome,
   status.error.clear();
   status.build_elapsed = std::chrono::duration_cast<std::chrono::microseconds>(elapsed);
   status.is_from_cache = outcome.is_from_cache;
+  status.code = name_of(record.live->program->tier());
+  if (is_compiling_elsewhere_ && record.live->program->tier() == engine::Tier::baseline) {
+    optimized_lane_.add({record.live->digest, record.candidate->wasm.path, outcome.artifact_bytes});
+  }
   is_dirty_ = true;
   unannounced_.push_back(name);
 }
@@ -241,6 +263,7 @@ void Registry::Builder::enqueue(Record& record, Record::Stage stage) {
   dequeue(record);
   const std::string& name = record.candidate->name;
   record.stage = stage;
+  record.awaited_digest.clear();
   record.queued_bytes = record.candidate->wasm.stamp.bytes;
   record.queued_shape = wanted_shape(record);
   queue_.emplace(stage, record.queued_bytes, name);
@@ -277,7 +300,7 @@ void Registry::Builder::publish() {
               {{"function", name},
                {"route", record.live->route},
                {"digest", std::string_view(record.live->digest).substr(0, kDigestTold)},
-               {"code", record.status.is_from_cache ? "cached" : "compiled"},
+               {"code", record.status.is_from_cache ? "cached" : record.status.code},
                {"elapsed", text_of(published_at_ - record.noticed_at)}});
   }
   tell_change();

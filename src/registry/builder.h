@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
+#include "registry/compile_lane.h"
 #include "registry/folder_source.h"
 #include "registry/record.h"
 #include "registry/registry.h"
@@ -27,6 +29,9 @@ class Registry::Builder {
   [[nodiscard]] Result<> run(const std::stop_token& stop);
   [[nodiscard]] Result<> build_once();
   [[nodiscard]] const StatusBoard& board() const { return board_; }
+  [[nodiscard]] CompileLane& lane(engine::Tier tier) {
+    return tier == engine::Tier::baseline ? baseline_lane_ : optimized_lane_;
+  }
 
  private:
   enum class Look : std::uint8_t { first, again };
@@ -43,9 +48,19 @@ class Registry::Builder {
   void show_problems(std::vector<Problem> problems);
   void expect_routes();
 
+  // builder_compile.cc: what the lanes compile meanwhile.
+  void await_code(Record& record, const RevisionBuilder::Outcome& outcome);
+  void take_compiled();
+  void settle(const CompileLane::Done& done, engine::Tier tier);
+  void settle_awaiting(Record& record, const CompileLane::Done& done, engine::Tier tier);
+  void optimize(Record& record, const CompileLane::Done& done);
+  [[nodiscard]] bool is_awaiting_code() const;
+  void wake() const;
+
   // builder.cc: building and publishing.
   void work();
-  void build(Record& record);
+  void build(Record& record, const std::optional<RevisionBuilder::Code>& code = std::nullopt);
+  [[nodiscard]] RevisionBuilder::IfMissing if_missing(Record::Stage stage) const;
   [[nodiscard]] bool settle_route(Record& record);
   void conclude(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
   void accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
@@ -65,6 +80,10 @@ class Registry::Builder {
   RevisionBuilder revisions_;
   FolderSource source_;
   StatusBoard board_;
+  Descriptor wake_;  // readable when there is something to do; an eventfd
+  bool is_compiling_elsewhere_ = false;
+  CompileLane baseline_lane_;
+  CompileLane optimized_lane_;
 
   std::map<std::string, Record> records_;
   std::map<std::string, std::string> owners_;  // shape of each live route, and its function

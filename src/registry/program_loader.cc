@@ -18,12 +18,27 @@ std::shared_ptr<const engine::Program> ProgramLoader::load_cached(const std::str
 Result<std::shared_ptr<const engine::Program>> ProgramLoader::compile(
     std::span<const std::uint8_t> artifact, const std::string& digest, engine::FileAccess files) {
   const auto code = TRY(engine_.compile(artifact));
-  if (const auto path = keep(digest, code)) {
-    if (auto program = engine_.load_file(*path, files)) {
-      return std::make_shared<const engine::Program>(std::move(*program));
+  return take_code(code, digest, files, engine::Tier::optimized);
+}
+
+Result<std::shared_ptr<const engine::Program>> ProgramLoader::compile_baseline(
+    std::span<const std::uint8_t> artifact, engine::FileAccess files) const {
+  const auto code = TRY(engine_.compile(artifact, engine::Tier::baseline));
+  return std::make_shared<const engine::Program>(
+      TRY(engine_.load(code, files, engine::Tier::baseline)));
+}
+
+Result<std::shared_ptr<const engine::Program>> ProgramLoader::take_code(
+    std::span<const std::uint8_t> code, const std::string& digest, engine::FileAccess files,
+    engine::Tier tier) {
+  if (tier == engine::Tier::optimized) {
+    if (const auto path = keep(digest, code)) {
+      if (auto program = engine_.load_file(*path, files)) {
+        return std::make_shared<const engine::Program>(std::move(*program));
+      }
     }
   }
-  return std::make_shared<const engine::Program>(TRY(engine_.load(code, files)));
+  return std::make_shared<const engine::Program>(TRY(engine_.load(code, files, tier)));
 }
 
 std::optional<std::string> ProgramLoader::keep(const std::string& digest,

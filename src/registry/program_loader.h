@@ -23,9 +23,16 @@ class ProgramLoader {
   // From compiled code that is at hand; nothing when there is none that loads.
   [[nodiscard]] std::shared_ptr<const engine::Program> load_cached(const std::string& digest,
                                                                    engine::FileAccess files);
-  // Compiles. Takes milliseconds to seconds.
+  // Compiles to optimized code, and keeps it. Takes milliseconds to seconds.
   [[nodiscard]] Result<std::shared_ptr<const engine::Program>> compile(
       std::span<const std::uint8_t> artifact, const std::string& digest, engine::FileAccess files);
+  // Compiles to baseline code, which is kept nowhere. Takes milliseconds.
+  [[nodiscard]] Result<std::shared_ptr<const engine::Program>> compile_baseline(
+      std::span<const std::uint8_t> artifact, engine::FileAccess files) const;
+  // Makes a program of code that was compiled elsewhere, and keeps optimized code.
+  [[nodiscard]] Result<std::shared_ptr<const engine::Program>> take_code(
+      std::span<const std::uint8_t> code, const std::string& digest, engine::FileAccess files,
+      engine::Tier tier);
 
   [[nodiscard]] const engine::Engine& engine() const { return engine_; }
 

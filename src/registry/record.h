@@ -36,6 +36,11 @@ struct Record {
   std::vector<Dependency> dependencies;
   bool is_transient = false;  // it failed for a reason that may pass
 
+  // What another thread compiles for it; "" for nothing.
+  std::string awaited_digest;
+  engine::Tier awaited_tier = engine::Tier::optimized;
+  std::string awaited_key;  // of the attempt, as failed_key
+
   // The attempt that is to come.
   enum class Stage : std::uint8_t { idle, check, compile };
   Stage stage = Stage::idle;

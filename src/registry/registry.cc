@@ -16,6 +16,10 @@ Result<> Registry::run(const std::stop_token& stop) {
   return builder_->run(stop);
 }
 
+void Registry::run_compiler(engine::Tier tier, const std::stop_token& stop) {
+  builder_->lane(tier).run(stop);
+}
+
 Result<> Registry::build_once() {
   return builder_->build_once();
 }

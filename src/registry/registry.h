@@ -10,12 +10,15 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "registry/catalog.h"
+#include "registry/compile_lane.h"
 #include "registry/folder_source.h"
 #include "registry/manifest.h"
 #include "registry/status.h"
 #include "storage/code_cache.h"
 
 namespace funcd::registry {
+
+enum class Baseline : std::uint8_t { allowed, never };
 
 struct RegistryOptions {
   std::string folder;       // the source
@@ -30,6 +33,12 @@ struct RegistryOptions {
   // A module that is gone is removed after that: rm and cp, or an editor's save, is no removal, and
   // neither is a folder that is deleted whole.
   std::chrono::milliseconds removal_grace{100};
+  // Compiles elsewhere, on threads that call run_compiler(): functions go live with baseline code
+  // at once where there is no other, and optimized code takes its place. Empty: the builder's
+  // thread compiles to optimized code itself.
+  Compile compile;
+  // Whether functions go live with baseline code.
+  Baseline baseline = Baseline::allowed;
   // Called by the builder's thread when status() may say something new. May be empty.
   std::function<void()> on_change;
 };
@@ -51,7 +60,10 @@ class Registry {
 
   // An error when the source cannot be opened at all; else runs until stopped.
   [[nodiscard]] Result<> run(const std::stop_token& stop);
-  // One pass over the source, no watching: for `serve --check`, `check` and `list`.
+  // Compiles to that tier what the builder asks for, until stopped. A thread for each tier.
+  void run_compiler(engine::Tier tier, const std::stop_token& stop);
+  // One pass over the source, no watching, nothing compiled elsewhere: for `serve --check`, `check`
+  // and `list`.
   [[nodiscard]] Result<> build_once();
 
   // From any thread.

@@ -15,6 +15,8 @@ constexpr std::uint64_t kSchemaBytesMax = 1ULL << 20;
 // A file that changes while it is read is read again, that often.
 constexpr int kReadsMax = 3;
 constexpr std::size_t kExportsTold = 12;
+// What the baseline compiler is through with in about half a second, which is how long others wait.
+constexpr std::uint64_t kBaselineBytesMax = 4ULL << 20;
 
 std::string_view folder_of(std::string_view path) {
   return path.substr(0, path.rfind('/'));
@@ -122,6 +124,7 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     return failed(read.error());
   }
   if (const auto read = read_artifact(order, parts, outcome); !read) return failed(read.error());
+  outcome.digest = parts.digest;
   outcome.key = parts.key(order.sidecar);
   if (order.live && outcome.key == order.live_key) {
     outcome.kind = Outcome::Kind::same_as_live;
@@ -225,9 +228,33 @@ Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_program(con
     return order.live->program;
   }
   if (auto program = loader_.load_cached(parts.digest, parts.files())) return program;
-  if (order.compile == Compile::never) return nullptr;
   outcome.is_from_cache = false;
-  return loader_.compile(parts.artifact, parts.digest, parts.files());
+  if (order.code && order.code->digest == parts.digest) {
+    return loader_.take_code(order.code->bytes, parts.digest, parts.files(), order.code->tier);
+  }
+  switch (order.if_missing) {
+    case IfMissing::tell:
+      return nullptr;
+    case IfMissing::compile:
+      return loader_.compile(parts.artifact, parts.digest, parts.files());
+    case IfMissing::compile_baseline:
+      break;
+  }
+  if (parts.artifact.size() > kBaselineBytesMax) return nullptr;
+  auto program = loader_.compile_baseline(parts.artifact, parts.files());
+  // Why it was refused, the optimizing compiler tells, if it refuses it too.
+  if (program) return program;
+  outcome.is_refused_by_baseline = true;
+  return nullptr;
+}
+
+Result<std::shared_ptr<const Revision>> RevisionBuilder::with_code(const Revision& revision,
+                                                                   const Code& code) {
+  const engine::FileAccess files =
+      revision.mounts.empty() ? engine::FileAccess::none : engine::FileAccess::mounts;
+  auto changed = std::make_shared<Revision>(revision);
+  changed->program = TRY(loader_.take_code(code.bytes, revision.digest, files, code.tier));
+  return changed;
 }
 
 Result<> RevisionBuilder::check_program(const Order& order, const engine::Program& program) const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,18 @@ class RevisionBuilder {
                   std::uint64_t artifact_bytes_max)
       : loader_(engine, cache), artifact_bytes_max_(artifact_bytes_max) {}
 
-  enum class Compile : std::uint8_t { if_needed, never };
+  // What may be done where there is no code at hand.
+  enum class IfMissing : std::uint8_t {
+    tell,              // the outcome says so
+    compile,           // to optimized code
+    compile_baseline,  // or tell, where that cannot be done here and now
+  };
+  // Code that was compiled elsewhere, of the artifact of that digest.
+  struct Code {
+    const std::string& digest;
+    std::span<const std::uint8_t> bytes;
+    engine::Tier tier;
+  };
   struct Order {
     const Candidate& candidate;
     const Sidecar& sidecar;
@@ -39,7 +51,8 @@ class RevisionBuilder {
     std::shared_ptr<const Revision> live;  // its program is used again if the artifact is the same
     std::string live_key;                  // Outcome::key of it
     std::string failed_key;                // and of the last one that failed
-    Compile compile = Compile::if_needed;
+    IfMissing if_missing = IfMissing::compile;
+    std::optional<Code> code = std::nullopt;
   };
 
   struct Outcome {
@@ -47,19 +60,25 @@ class RevisionBuilder {
       built,           // `revision`
       same_as_live,    // nothing that matters has changed
       same_as_failed,  // nor has what failed; its error stands
-      must_compile,    // and was told not to
+      must_compile,    // there is no code of it; `digest` names the artifact
       failed,          // `error`
     };
     Kind kind = Kind::failed;
     std::shared_ptr<const Revision> revision;
     std::string error;          // names the file: "hello.wasm: ..."
     bool is_transient = false;  // of an error: the system's, which may pass without a change here
+    std::string digest;         // of the artifact, once it was read
     std::string key;            // names all that went into it; "" when it was not all read
     std::uint64_t artifact_bytes = 0;
-    bool is_from_cache = false;  // no compiler ran
+    bool is_from_cache = false;           // no compiler ran
+    bool is_refused_by_baseline = false;  // which compiler cannot make code of it
     std::vector<Dependency> dependencies;
   };
   [[nodiscard]] Outcome build(const Order& order);
+
+  // The same revision with other code.
+  [[nodiscard]] Result<std::shared_ptr<const Revision>> with_code(const Revision& revision,
+                                                                  const Code& code);
 
  private:
   struct Parts;  // what is read before the compiler is asked

@@ -29,6 +29,7 @@ struct FunctionStatus {
   std::chrono::system_clock::time_point failed_at;     // of `error`
   std::chrono::microseconds build_elapsed{};           // of the live revision
   bool is_from_cache = false;                          // its compiled code was on disk
+  std::string code;  // of the live revision: "baseline" until "optimized" is there
 };
 
 // A file that is reported and not served: "Bad Name.wasm", a sidecar without its module.

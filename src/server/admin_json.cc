@@ -51,6 +51,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"published_at", nullptr},
                {"build_ms", nullptr},
                {"from_cache", status.is_from_cache},
+               {"code", text_or_null(status.code)},
                {"error", text_or_null(status.error)},
                {"failed_at", nullptr},
                {"in_flight", 0}};

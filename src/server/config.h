@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "contract/contract.h"
+#include "engine/compiler_process.h"
 #include "http/server.h"
 #include "registry/manifest.h"
 
@@ -48,6 +49,10 @@ struct Config {
   std::chrono::milliseconds build_timeout{30'000};  // of one that waits for a first build
   std::uint64_t stack_bytes = 512ULL << 10;         // of each guest
   bool has_epochs = true;  // off only to measure what they cost: no guest is stopped any more
+
+  // The optimizing compiler, in a process of its own.
+  engine::CompilerLimits compiler;
+  bool has_baseline = true;  // functions go live with baseline code until it is through
 
   http::ServerOptions http;  // connections_max is that of all workers together
   std::chrono::milliseconds drain_timeout{30'000};

@@ -149,6 +149,13 @@ const auto kOptions = std::to_array<Option>({
     {"ceilings.concurrency", "the highest concurrency a sidecar may ask for",
      Count32Field{MEMBER(ceilings.concurrency), 1, kAny32}},
 
+    {"compile.timeout", "how long the compiler may take for one function",
+     DurationField{MEMBER(compiler.timeout)}},
+    {"compile.memory", "memory that the compiler may take for one function",
+     BytesField{MEMBER(compiler.memory_bytes), 64 * kMiB, 64 * kGiB}},
+    {"compile.baseline", "answer with quickly compiled code until optimized code is there",
+     SwitchField{MEMBER(has_baseline)}},
+
     {"http.connections", "open connections at once; one more is closed at once",
      CountField{MEMBER(http.connections_max), 1, 1'000'000}},
     {"http.header_size", "request line and header together; more gets 431",

@@ -248,7 +248,7 @@ constexpr std::string_view kDocument = R"json({
       "Function": {
         "type": "object",
         "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
-          "artifact_bytes", "published_at", "build_ms", "from_cache", "error", "failed_at",
+          "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
           "in_flight"],
         "properties": {
           "name": { "type": "string" },
@@ -267,6 +267,11 @@ constexpr std::string_view kDocument = R"json({
           "published_at": { "type": ["string", "null"], "format": "date-time" },
           "build_ms": { "type": ["number", "null"] },
           "from_cache": { "type": "boolean", "description": "its compiled code was on disk" },
+          "code": {
+            "type": ["string", "null"],
+            "description": "of the live revision: baseline until optimized is there",
+            "enum": ["baseline", "optimized", null]
+          },
           "error": { "type": ["string", "null"], "description": "why the newest is not live" },
           "failed_at": { "type": ["string", "null"], "format": "date-time" },
           "in_flight": { "type": "integer", "description": "invocations that run now" },

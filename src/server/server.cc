@@ -69,6 +69,8 @@ Result<> Server::make_engine() {
   options.guest_stack_bytes = static_cast<std::uint32_t>(config_.stack_bytes);
   options.has_epochs = config_.has_epochs;
   engine_ = TRY(engine::Engine::create(options));
+  compiler_ =
+      std::make_unique<engine::CompilerProcess>("/proc/self/exe", *engine_, config_.compiler);
   auto cache = storage::CodeCache::open(config_.cache_dir, config_.cache_bytes_max);
   if (cache) {
     cache_ = std::move(cache).value();
@@ -85,6 +87,11 @@ void Server::make_registry() {
   options.limits = config_.limits;
   options.ceilings = config_.ceilings;
   options.workers = config_.workers;
+  options.baseline = config_.has_baseline ? registry::Baseline::allowed : registry::Baseline::never;
+  options.compile = [this](std::span<const std::uint8_t> artifact, engine::Tier tier,
+                           const std::stop_token& stop) {
+    return compiler_->compile(artifact, tier, stop);
+  };
   registry_ = std::make_unique<registry::Registry>(
       *engine_, cache_.get(), std::move(options),
       [this](const std::shared_ptr<const registry::Catalog>& catalog) {
@@ -192,9 +199,15 @@ Result<> Server::run() {
       begin_drain();
     });
   });
+  std::vector<std::jthread> compilers;
+  for (const auto tier : {engine::Tier::baseline, engine::Tier::optimized}) {
+    compilers.emplace_back(
+        [this, tier](const std::stop_token& stop) { registry_->run_compiler(tier, stop); });
+  }
   await_signals();
   await_first_scan();
   loop_.run();
+  for (auto& compiler : compilers) compiler.request_stop();
   // The builder first: it publishes to workers.
   builder.request_stop();
   builder.join();

@@ -10,6 +10,7 @@
 
 #include "base/loop.h"
 #include "base/result.h"
+#include "engine/compiler_process.h"
 #include "engine/engine.h"
 #include "invoke/admission.h"
 #include "registry/registry.h"
@@ -20,8 +21,9 @@
 
 namespace funcd::server {
 
-// The whole server. Owns every part and every thread: a worker for each core, the builder, the
-// ticker, and the thread that calls run(), which has the admin address and the signals.
+// The whole server. Owns every part and every thread: a worker for each core, the builder, two
+// that wait for compilers, the ticker, and the thread that calls run(), which has the admin address
+// and the signals.
 class Server {
  public:
   // Checks the configuration against the machine, binds the addresses, makes the engine. Nothing
@@ -67,6 +69,7 @@ class Server {
   std::vector<http::Listener> listeners_;
   std::optional<http::Listener> admin_listener_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::CompilerProcess> compiler_;
   std::unique_ptr<storage::CodeCache> cache_;
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<invoke::Admission> admission_;

@@ -137,6 +137,13 @@ class Server:
         except AssertionError as failure:
             raise AssertionError(f"{failure}; functions: {self.functions()}") from None
 
+    def wait_optimized(self, name: str, seconds: float = 60.0) -> dict:
+        """Until optimized code runs, and lies in the cache."""
+        def ask():
+            function = self.functions().get(name)
+            return function if function and function["code"] == "optimized" else None
+        return wait_until(ask, f"{name} is optimized", seconds)
+
     def wait_body(self, target: str, body: str | bytes, seconds: float = 20.0) -> None:
         body = body.encode() if isinstance(body, str) else body
         wait_until(lambda: self.get(target).body == body, f"{target} answers {body[:80]!r}",

@@ -1,0 +1,110 @@
+#include "engine/compiler_process.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "base/check.h"
+
+namespace funcd::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The test program is what is started as a compiler: then it never gets to its tests.
+__attribute__((constructor)) void be_a_compiler(int argc, char** argv) {
+  if (argc < 2 || std::strcmp(argv[1], kCompilerVerb) != 0) return;
+  std::_Exit(run_compiler({argv + 2, static_cast<std::size_t>(argc - 2)}));
+}
+
+const Engine& the_engine() {
+  static const std::unique_ptr<Engine> engine = [] {
+    auto made = Engine::create({.instances_max = 4});
+    CHECK(made.has_value(), "{}", made.error().message);
+    return std::move(*made);
+  }();
+  return *engine;
+}
+
+std::vector<std::uint8_t> wasm_of(std::string_view wat) {
+  auto wasm = Engine::wasm_from_text(wat);
+  CHECK(wasm.has_value(), "{}", wasm.error().message);
+  return std::move(*wasm);
+}
+
+Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm,
+                                          const CompilerLimits& limits = {},
+                                          Tier tier = Tier::optimized,
+                                          const std::stop_token& stop = {}) {
+  return CompilerProcess("/proc/self/exe", the_engine(), limits).compile(wasm, tier, stop);
+}
+
+// A function of so many additions: takes a compiler long.
+std::vector<std::uint8_t> long_function(int additions) {
+  std::string text = "(module (func (export \"_start\") (local i32) local.get 0 ";
+  for (int i = 0; i < additions; ++i) text += "local.get 0 i32.add local.tee 0 ";
+  return wasm_of(text + "drop))");
+}
+
+constexpr std::string_view kCommand =
+    R"((module (memory (export "memory") 1) (func (export "_start"))))";
+
+TEST(CompilerProcess, ItsCodeIsTheEnginesOwn) {
+  const auto code = compile(wasm_of(kCommand));
+  ASSERT_TRUE(code) << code.error().message;
+  const auto program = the_engine().load(*code, FileAccess::none);
+  ASSERT_TRUE(program) << program.error().message;
+  EXPECT_TRUE(program->has_export("_start"));
+  EXPECT_TRUE(the_engine().probe(*program, 1 << 20));
+}
+
+TEST(CompilerProcess, CompilesToBaselineCodeToo) {
+  const auto code = compile(wasm_of(kCommand), {}, Tier::baseline);
+  ASSERT_TRUE(code) << code.error().message;
+  EXPECT_FALSE(the_engine().load(*code, FileAccess::none, Tier::optimized));
+  const auto program = the_engine().load(*code, FileAccess::none, Tier::baseline);
+  ASSERT_TRUE(program) << program.error().message;
+  EXPECT_EQ(program->tier(), Tier::baseline);
+  EXPECT_TRUE(the_engine().probe(*program, 1 << 20));
+}
+
+TEST(CompilerProcess, TellsWhatIsWrongAsTheEngineWould) {
+  const std::vector<std::uint8_t> broken = {0, 'a', 's', 'm', 1, 0, 0, 0, 9, 9, 9};
+  const auto here = the_engine().compile(broken);
+  const auto there = compile(broken);
+  ASSERT_FALSE(here || there);
+  EXPECT_EQ(there.error().message, here.error().message);
+}
+
+TEST(CompilerProcess, EndsAtItsTimeLimit) {
+  const auto code = compile(long_function(400'000), {.timeout = std::chrono::milliseconds(30)});
+  ASSERT_FALSE(code);
+  EXPECT_THAT(code.error().message, HasSubstr("longer than 0.03 s"));
+}
+
+TEST(CompilerProcess, EndsAtItsMemoryLimit) {
+  const auto code = compile(long_function(400'000), {.memory_bytes = 64ULL << 20});
+  ASSERT_FALSE(code);
+  EXPECT_THAT(code.error().message, HasSubstr("want of memory (64 MiB)"));
+}
+
+TEST(CompilerProcess, EndsWhenStopped) {
+  std::stop_source stop;
+  const std::jthread stopper([&stop] { stop.request_stop(); });
+  const auto code = compile(long_function(400'000), {}, Tier::optimized, stop.get_token());
+  ASSERT_FALSE(code);
+  EXPECT_THAT(code.error().message, HasSubstr("stopped"));
+}
+
+TEST(CompilerProcess, SaysWhatCannotBeStarted) {
+  const CompilerProcess compiler("/nowhere/funcd", the_engine(), {});
+  const auto code = compiler.compile(wasm_of(kCommand), Tier::optimized, {});
+  ASSERT_FALSE(code);
+  EXPECT_THAT(code.error().message, HasSubstr("/nowhere/funcd"));
+}
+
+}  // namespace
+}  // namespace funcd::engine

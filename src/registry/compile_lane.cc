@@ -1,0 +1,56 @@
+#include "registry/compile_lane.h"
+
+#include "base/file.h"
+
+namespace funcd::registry {
+
+CompileLane::CompileLane(engine::Tier tier, Compile compile, std::uint64_t artifact_bytes_max,
+                         std::function<void()> on_done)
+    : tier_(tier),
+      compile_(std::move(compile)),
+      artifact_bytes_max_(artifact_bytes_max),
+      on_done_(std::move(on_done)) {}
+
+void CompileLane::add(Job job) {
+  const std::lock_guard lock(mutex_);
+  jobs_.try_emplace({job.bytes, job.digest}, std::move(job));
+  changed_.notify_all();
+}
+
+std::vector<CompileLane::Done> CompileLane::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(done_, {});
+}
+
+void CompileLane::run(const std::stop_token& stop) {
+  while (const auto job = next(stop)) {
+    auto done = compile(*job, stop);
+    if (!done) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      done_.push_back(std::move(*done));
+    }
+    on_done_();
+  }
+}
+
+std::optional<CompileLane::Job> CompileLane::next(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, stop, [this] { return !jobs_.empty(); });
+  if (stop.stop_requested()) return std::nullopt;
+  return std::move(jobs_.extract(jobs_.begin()).mapped());
+}
+
+// Nothing when the artifact is another by now, whose own job comes, or when stopped.
+std::optional<CompileLane::Done> CompileLane::compile(const Job& job,
+                                                      const std::stop_token& stop) const {
+  const auto artifact = read_file(job.path, artifact_bytes_max_);
+  if (!artifact || sha256_hex(*artifact) != job.digest) {
+    return Done{job.digest, fail("has changed while it waited for the compiler")};
+  }
+  Done done{job.digest, compile_(*artifact, tier_, stop)};
+  if (stop.stop_requested()) return std::nullopt;
+  return done;
+}
+
+}  // namespace funcd::registry

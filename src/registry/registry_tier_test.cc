@@ -1,0 +1,117 @@
+#include <atomic>
+
+#include "testing/registry_fixture.h"
+
+namespace funcd::registry {
+namespace {
+
+using engine::Tier;
+using ::testing::HasSubstr;
+
+// The baseline compiler knows no tail calls.
+std::string command_with_tail_call() {
+  return wasm_of(R"((module (memory (export "memory") 1)
+    (func $f) (func (export "_start") (return_call $f))))");
+}
+
+// A registry whose compilers work on threads of their own, as in a server.
+class RegistryTierTest : public RegistryTest {
+ protected:
+  RegistryTierTest() {
+    options_.compile = [this](std::span<const std::uint8_t> artifact, Tier tier,
+                              const std::stop_token& /*stop*/) {
+      ++compiled_;
+      compiled_.notify_all();
+      if (is_compiler_broken_) return Result<std::vector<std::uint8_t>>(fail("out of bounds"));
+      return the_engine().compile(artifact, tier);
+    };
+  }
+  ~RegistryTierTest() override {
+    for (std::jthread& lane : lanes_) lane.request_stop();
+    stop();
+  }
+  void run_lanes() {
+    for (const Tier tier : {Tier::baseline, Tier::optimized}) {
+      lanes_.emplace_back(
+          [this, tier](const std::stop_token& stop) { registry_->run_compiler(tier, stop); });
+    }
+  }
+  Tier tier_at(std::string_view path) {
+    const auto catalog = registry_->catalog();
+    return (*catalog->match("GET", path).revision)->program->tier();
+  }
+
+  std::atomic<int> compiled_{0};
+  std::atomic<bool> is_compiler_broken_{false};
+  std::vector<std::jthread> lanes_;
+};
+
+TEST_F(RegistryTierTest, BaselineCodeIsLiveUntilOptimizedCodeIsThere) {
+  folder_.write("a.wasm", command(1));
+  start_and_wait();
+  EXPECT_EQ(tier_at("/a"), Tier::baseline);
+  EXPECT_EQ(status_of("a").code, "baseline");
+  const auto published_at = status_of("a").published_at;
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return tier_at("/a") == Tier::optimized; }));
+  EXPECT_EQ(status_of("a").code, "optimized");
+  EXPECT_EQ(status_of("a").published_at, published_at);
+}
+
+TEST_F(RegistryTierTest, FunctionsOfOneArtifactAreOptimizedTogether) {
+  folder_.write("a.wasm", command(1));
+  folder_.write("b.wasm", command(1));
+  start_and_wait();
+  run_lanes();
+  ASSERT_TRUE(eventually(
+      [&] { return tier_at("/a") == Tier::optimized && tier_at("/b") == Tier::optimized; }));
+  EXPECT_EQ(compiled_, 1);
+}
+
+TEST_F(RegistryTierTest, WhatBaselineRefusesWaitsForOptimizedCode) {
+  folder_.write("a.wasm", command_with_tail_call());
+  folder_.write("b.wasm", command(1));
+  start();
+  ASSERT_TRUE(eventually([&] { return serves("/b", command(1)); }));
+  EXPECT_EQ(state_of("a"), "building");
+  EXPECT_FALSE(registry_->status().is_first_scan_done);
+  EXPECT_TRUE(registry_->is_building("/a"));
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return serves("/a", command_with_tail_call()); }));
+  EXPECT_EQ(tier_at("/a"), Tier::optimized);
+  EXPECT_TRUE(eventually([&] { return registry_->status().is_first_scan_done; }));
+}
+
+TEST_F(RegistryTierTest, CompilerThatFailsLeavesBaselineCodeLive) {
+  is_compiler_broken_ = true;
+  folder_.write("a.wasm", command(1));
+  start_and_wait();
+  run_lanes();
+  compiled_.wait(0);
+  EXPECT_EQ(state_of("a"), "live");
+  EXPECT_EQ(tier_at("/a"), Tier::baseline);
+}
+
+TEST_F(RegistryTierTest, CompilerThatFailsIsAnErrorWhereThereIsNoBaseline) {
+  is_compiler_broken_ = true;
+  options_.baseline = Baseline::never;
+  folder_.write("a.wasm", command(1));
+  start();
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return state_of("a") == "failed: a.wasm: out of bounds"; }));
+  EXPECT_EQ(compiled_, 1);
+}
+
+TEST_F(RegistryTierTest, NewArtifactTakesThePlaceOfOneThatWaits) {
+  folder_.write("a.wasm", command_with_tail_call());
+  start();
+  ASSERT_TRUE(eventually([&] { return state_of("a") == "building"; }));
+  folder_.write("a.wasm", command(2));
+  ASSERT_TRUE(eventually([&] { return serves("/a", command(2)); }));
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return tier_at("/a") == Tier::optimized; }));
+  EXPECT_TRUE(serves("/a", command(2)));
+}
+
+}  // namespace
+}  // namespace funcd::registry
