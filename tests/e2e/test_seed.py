@@ -100,6 +100,8 @@ def test_a_mounted_folder(server, examples):
 
 def test_a_second_start_takes_compiled_code_from_disk(examples):
     first = Server(examples, config=SEED_CONFIG).wait_ready()
+    for name in first.functions():
+        first.wait_optimized(name)
     first.stop()
     second = Server(examples, config=SEED_CONFIG).wait_ready()
     try:

@@ -203,6 +203,7 @@ def test_a_pool_without_a_free_memory_is_overloaded(folder, start):
     folder.put("two", hostile.sleeps_with_two_memories(1), "[limits]\nconcurrency = 12\n")
     folder.put("hello", guests.prints(HELLO))
     server = start("--instances", "16", "--workers", "1")
+    server.wait_optimized("two")  # baseline code runs outside of the pool
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(server.get, ["/two"] * 12))
     refused = [answer for answer in answers if answer.status != 200]
