@@ -23,7 +23,7 @@ std::string text_of(Duration elapsed) {
 
 // Of the route that it wants; "" when its sidecar does not tell.
 std::string wanted_shape(const Record& record) {
-  return record.sidecar->manifest ? shape_of(record.sidecar->segments) : "";
+  return record.sidecar->manifest ? record.sidecar->shape : "";
 }
 
 }  // namespace
@@ -137,9 +137,10 @@ bool Registry::Builder::settle_route(Record& record) {
     Record& other = records_.at(owner->second);
     if (!other.missing_since) {
       in_conflict_.insert(name);
-      reject(record, fmt::format("{}.wasm: route {} is that of {}.wasm; name another route in "
+      reject(record, fmt::format("{}.wasm: route {}{} is that of {}.wasm; name another route in "
                                  "{}.toml or {}.toml",
-                                 name, record.sidecar->route, owner->second, name, owner->second));
+                                 name, record.sidecar->manifest->host, record.sidecar->route,
+                                 owner->second, name, owner->second));
       return false;
     }
     remove(other, "its module is gone and another function has its route");

@@ -1,6 +1,7 @@
 #include "registry/catalog.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace funcd::registry {
@@ -26,6 +27,18 @@ std::string allow_of(const std::vector<std::string>& methods) {
   return allow;
 }
 
+// A Host field's name in lower case, without port and final dot; empty when it is too long for one.
+std::string_view host_name_of(std::string_view host, std::array<char, kHostBytesMax>& buffer) {
+  const std::size_t colon = host.rfind(':');
+  if (colon != host.npos && host.find(']', colon) == host.npos) host = host.substr(0, colon);
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() > buffer.size()) return {};
+  std::transform(host.begin(), host.end(), buffer.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return {buffer.data(), host.size()};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Catalog>> Catalog::build(
@@ -34,9 +47,11 @@ Result<std::shared_ptr<const Catalog>> Catalog::build(
   catalog->revisions_ = std::move(revisions);
   for (std::uint32_t i = 0; i < catalog->revisions_.size(); ++i) {
     const Revision& revision = *catalog->revisions_[i];
-    const auto taken = catalog->routes_.add(TRY(parse_route(revision.route)), i);
+    const std::string& host = revision.manifest.host;
+    RouteTable& routes = host.empty() ? catalog->routes_ : catalog->hosts_[host];
+    const auto taken = routes.add(TRY(parse_route(revision.route)), i);
     if (taken) {
-      return fail("route {}: is that of both '{}' and '{}'; give one of them another route",
+      return fail("route {}{}: is that of both '{}' and '{}'; give one of them another route", host,
                   revision.route, catalog->revisions_[*taken]->function->name,
                   revision.function->name);
     }
@@ -44,8 +59,31 @@ Result<std::shared_ptr<const Catalog>> Catalog::build(
   return catalog;
 }
 
-Match Catalog::match(std::string_view method, std::string_view path) const {
-  auto found = routes_.find(path);
+RouteTable::Found Catalog::find(std::string_view path, std::string_view host) const {
+  std::array<char, kHostBytesMax> buffer;
+  const std::string_view name = host_name_of(host, buffer);
+  if (name.empty()) return {};
+  if (const auto at = hosts_.find(name); at != hosts_.end()) {
+    auto found = at->second.find(path);
+    if (found.kind != RouteTable::Found::Kind::not_found) return found;
+  }
+  std::array<char, kHostBytesMax + 2> pattern;
+  pattern[0] = '*';
+  for (std::size_t dot = name.find('.'); dot != name.npos; dot = name.find('.', dot + 1)) {
+    const std::string_view suffix = name.substr(dot);
+    std::copy(suffix.begin(), suffix.end(), pattern.begin() + 1);
+    const auto at = hosts_.find(std::string_view(pattern.data(), suffix.size() + 1));
+    if (at == hosts_.end()) continue;
+    auto found = at->second.find(path);
+    if (found.kind != RouteTable::Found::Kind::not_found) return found;
+  }
+  return {};
+}
+
+Match Catalog::match(std::string_view method, std::string_view path, std::string_view host) const {
+  RouteTable::Found found;
+  if (!hosts_.empty()) found = find(path, host);
+  if (found.kind == RouteTable::Found::Kind::not_found) found = routes_.find(path);
   Match match;
   if (found.kind == RouteTable::Found::Kind::not_found) return match;
   if (found.kind == RouteTable::Found::Kind::bad_path) {
@@ -59,6 +97,7 @@ Match Catalog::match(std::string_view method, std::string_view path) const {
     return match;
   }
   match.kind = Match::Kind::found;
+  match.is_static = found.is_static;
   match.revision = &revision;
   match.params = std::move(found.params);
   return match;

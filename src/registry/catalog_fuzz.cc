@@ -34,10 +34,14 @@ std::vector<std::string> lines_of(std::string_view text) {
 }
 
 void check_params(const Match& match) {
+  if (match.kind != Match::Kind::found) return;
+  const bool has_rest = (*match.revision)->route.ends_with("*") ||
+                        (*match.revision)->route.find("{*") != std::string::npos;
   for (const PathParam& param : match.params) {
     CHECK(param.value.find('\0') == std::string::npos);
     CHECK(param.value != "." && param.value != "..", "{}", param.value);
-    CHECK(param.name == "*" || !param.value.empty(), "{}", param.name);
+    const bool is_rest = has_rest && &param == &match.params.back();
+    CHECK(is_rest || !param.value.empty(), "{}", param.name);
   }
 }
 

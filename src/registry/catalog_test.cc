@@ -207,5 +207,55 @@ TEST(Catalog, TenThousandRoutesAreFoundWithoutAllocating) {
   EXPECT_EQ(met(*catalog, "/users/%31"), "/users/{id} id=1");
 }
 
+std::shared_ptr<const Revision> hosted(const std::string& host, const std::string& route) {
+  auto made = std::make_shared<Revision>(*revision(host + route, route));
+  made->manifest.host = host;
+  return made;
+}
+
+// The function that a host and path meet.
+std::string met_at(const Catalog& catalog, std::string_view host, std::string_view path) {
+  const Match match = catalog.match("GET", path, host);
+  return match.kind == Match::Kind::found ? (*match.revision)->function->name : "";
+}
+
+TEST(Catalog, TheNearestHostComesFirst) {
+  const auto catalog =
+      Catalog::build({hosted("", "/a"), hosted("", "/b"), hosted("", "/{x}/y"),
+                      hosted("api.example.com", "/a"), hosted("*.example.com", "/a"),
+                      hosted("*.eu.example.com", "/a"), hosted("*.example.com", "/only")})
+          .value();
+  EXPECT_EQ(met_at(*catalog, "api.example.com", "/a"), "api.example.com/a");
+  EXPECT_EQ(met_at(*catalog, "API.Example.COM:8000", "/a"), "api.example.com/a");
+  EXPECT_EQ(met_at(*catalog, "api.example.com.", "/a"), "api.example.com/a");
+  EXPECT_EQ(met_at(*catalog, "www.example.com", "/a"), "*.example.com/a");
+  EXPECT_EQ(met_at(*catalog, "x.eu.example.com", "/a"), "*.eu.example.com/a");
+  EXPECT_EQ(met_at(*catalog, "x.eu.example.com", "/only"), "*.example.com/only");
+  EXPECT_EQ(met_at(*catalog, "example.com", "/a"), "/a");
+  EXPECT_EQ(met_at(*catalog, "badexample.com", "/a"), "/a");
+  EXPECT_EQ(met_at(*catalog, "api.example.com", "/b"), "/b");
+  EXPECT_EQ(met_at(*catalog, "api.example.com", "/q/y"), "/{x}/y");
+  EXPECT_EQ(met_at(*catalog, "[::1]:80", "/a"), "/a");
+  EXPECT_EQ(met_at(*catalog, "", "/a"), "/a");
+  EXPECT_EQ(met_at(*catalog, std::string(400, 'x'), "/a"), "/a");
+  EXPECT_EQ(met_at(*catalog, std::string(400, '.'), "/a"), "/a");
+  EXPECT_EQ(met_at(*catalog, "www.example.org", "/only"), "");
+}
+
+TEST(Catalog, OneRouteOnTwoHostsIsNoConflict) {
+  EXPECT_TRUE(Catalog::build({hosted("a.example", "/a"), hosted("b.example", "/a")}));
+  const auto twice = Catalog::build({hosted("a.example", "/{x}"), hosted("a.example", "/{y}")});
+  ASSERT_FALSE(twice);
+  EXPECT_THAT(twice.error().message, HasSubstr("a.example/{y}: is that of both 'a.example/{x}'"));
+}
+
+TEST(Catalog, AHostCostsNoAllocation) {
+  const auto catalog = Catalog::build({hosted("*.example.com", "/a")}).value();
+  const std::size_t before = allocations;
+  const Match match = catalog->match("GET", "/a", "api.example.com:8000");
+  EXPECT_EQ(allocations, before);
+  EXPECT_TRUE(match.is_static);
+}
+
 }  // namespace
 }  // namespace funcd::registry

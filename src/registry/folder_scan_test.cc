@@ -80,10 +80,10 @@ TEST_F(FolderScanTest, NamesThatCannotBeServedAreProblems) {
       ElementsAre(".hidden.wasm: '.hidden' is hidden: it begins with '.'; not served",
                   ".secret/x.wasm: '.secret' is hidden: it begins with '.'; not served",
                   "Bad Name.wasm: 'Bad Name' is no name for a function; use letters, digits, '-', "
-                  "'_'; not served",
+                  "'_', or [name]; not served",
                   "lonely.toml: is a sidecar without its module lonely.wasm",
                   "my dir/x.wasm: 'my dir' is no name for a function; use letters, digits, '-', "
-                  "'_'; not served"));
+                  "'_', or [name]; not served"));
 }
 
 TEST_F(FolderScanTest, LinksInsideOfTheFolderAreFollowed) {

@@ -56,6 +56,41 @@ Result<> read_route(const toml::node& node, std::optional<std::string>& route) {
   return {};
 }
 
+// A name of the DNS (RFC 1123 2.1), with "*." before it for all names below it.
+Result<> read_host(const toml::node& node, std::string& host) {
+  const std::string text = TRY(string_of(node));
+  std::string_view left = text;
+  if (left.starts_with("*.")) left.remove_prefix(2);
+  const bool is_name =
+      text.size() <= kHostBytesMax && !left.empty() && left.front() != '.' && left.back() != '.' &&
+      left.find("..") == std::string_view::npos &&
+      std::all_of(left.begin(), left.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+      });
+  if (!is_name) {
+    return fail(
+        "'{}' is no host; write \"api.example.com\" or \"*.example.com\", in lower case "
+        "and without a port",
+        text);
+  }
+  host = text;
+  return {};
+}
+
+// Functions that name one store share it.
+Result<> read_kv(const toml::table& table, std::string_view file, Manifest& manifest) {
+  return TomlTable(table, "kv", file).read({{"namespace", [&](const toml::node& node) -> Result<> {
+                                               std::string name = TRY(string_of(node));
+                                               if (name.empty() || name.size() > kKvNameBytesMax ||
+                                                   name.find('\0') != std::string::npos) {
+                                                 return fail("a store's name has 1 to {} bytes",
+                                                             kKvNameBytesMax);
+                                               }
+                                               manifest.kv_namespace = std::move(name);
+                                               return {};
+                                             }}});
+}
+
 // Of a schema or a mount. That it stays inside of the functions folder shows when it is resolved.
 Result<std::string> relative_path_of(const toml::node& node) {
   std::string path = TRY(string_of(node));
@@ -218,6 +253,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
           {"contract",
            [&](const toml::node& node) { return read_contract(node, manifest.contract); }},
           {"route", [&](const toml::node& node) { return read_route(node, manifest.route); }},
+          {"host", [&](const toml::node& node) { return read_host(node, manifest.host); }},
           {"methods", [&](const toml::node& node) { return read_methods(node, manifest.methods); }},
           {"input", in_table(read_input, manifest)},
           {"request",
@@ -229,6 +265,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
              return read_schema(node, "response", file, manifest.response_schema);
            }},
           {"env", in_table(read_env, manifest)},
+          {"kv", in_table(read_kv, manifest)},
           {"limits",
            [&](const toml::node& node) -> Result<> {
              return read_limits(*TRY(table_of(node)), file, ceilings, manifest.limits);

@@ -37,12 +37,14 @@ struct MountSpec {
 struct Manifest {
   ContractKind contract = ContractKind::automatic;
   std::optional<std::string> route;  // "/users/{id}"; else the function's name
+  std::string host;                  // "api.example.com", "*.example.com"; empty: every host
   std::vector<std::string> methods;  // upper case; empty: all
   // [input]: key and JSON text of each default of DATA, in the order of the file.
   std::vector<std::pair<std::string, std::string>> input;
   std::optional<std::string> request_schema;  // path of a JSON Schema, beside the sidecar
   std::optional<std::string> response_schema;
   std::vector<std::pair<std::string, std::string>> env;
+  std::optional<std::string> kv_namespace;  // [kv]; else the function's name
   Limits limits;
   std::vector<MountSpec> mounts;
 };
@@ -55,6 +57,8 @@ inline constexpr Limits kLimitsMin{.timeout = std::chrono::milliseconds(1),
                                    .stderr_bytes = 0,
                                    .concurrency = 1};
 inline constexpr std::uint64_t kSidecarBytesMax = 1ULL << 20;
+inline constexpr std::size_t kHostBytesMax = 253;
+inline constexpr std::size_t kKvNameBytesMax = 256;
 
 // Reads a sidecar. `file` names it in errors: "hello.toml:3: unknown key 'limit' in [limits]; known
 // are timeout, memory, ...". Limits that are silent come from `defaults`; one above `ceilings` or

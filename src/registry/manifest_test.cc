@@ -131,7 +131,7 @@ TEST(Manifest, InputThatIsNoJsonIsAnError) {
 TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
   EXPECT_EQ(error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
             "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
-            "route, methods, input, request, response, env, limits, mounts");
+            "route, host, methods, input, request, response, env, kv, limits, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
             "response_body, stderr, concurrency");
@@ -263,6 +263,22 @@ TEST(Units, WritesWhatItReads) {
   for (const char* text : {"0", "1000", "64KiB", "128MiB", "4GiB", "1025KiB"}) {
     EXPECT_EQ(format_size(parse_size(text).value()), text);
   }
+}
+
+TEST(Manifest, HostsAreNames) {
+  EXPECT_EQ(parsed("host = \"api.example.com\"").host, "api.example.com");
+  EXPECT_EQ(parsed("host = \"*.example.com\"").host, "*.example.com");
+  for (const char* host : {"", "*", "*.", "API.example.com", "a..b", ".a", "a.", "a:80", "a/b",
+                           "*.*.a", "a.*.b", "http://a", "[::1]"}) {
+    EXPECT_THAT(error_of(fmt::format("host = \"{}\"", host)), HasSubstr("is no host")) << host;
+  }
+}
+
+TEST(Manifest, AStoreMayBeShared) {
+  EXPECT_FALSE(parsed("").kv_namespace);
+  EXPECT_EQ(parsed("[kv]\nnamespace = \"todos\"").kv_namespace, "todos");
+  EXPECT_THAT(error_of("[kv]\nnamespace = \"\""), HasSubstr("a store's name has 1 to 256 bytes"));
+  EXPECT_THAT(error_of("[kv]\nname = \"a\""), HasSubstr("unknown key 'name'"));
 }
 
 }  // namespace

@@ -13,14 +13,40 @@ TEST(Names, LettersDigitsDashAndUnderscoreAreNames) {
 
 TEST(Names, TheRestIsNot) {
   EXPECT_EQ(name_problem("Bad Name"),
-            "'Bad Name' is no name for a function; use letters, digits, '-', '_'");
+            "'Bad Name' is no name for a function; use letters, digits, '-', '_', or [name]");
   EXPECT_EQ(name_problem("api/x.y"),
-            "'x.y' is no name for a function; use letters, digits, '-', '_'");
+            "'x.y' is no name for a function; use letters, digits, '-', '_', or [name]");
   EXPECT_EQ(name_problem(".hidden"), "'.hidden' is hidden: it begins with '.'");
   EXPECT_EQ(name_problem(""), "has an empty name");
   for (const char* name : {"..", "a/..", "%2e", "h\xC3\xA9", "a//b", "/a", "a/", "a\n", "a:b"}) {
     EXPECT_TRUE(name_problem(name)) << name;
   }
+}
+
+TEST(Names, BracketsMakeParameters) {
+  for (const char* name : {"[id]", "users/[id]", "[id]/show", "[resource]/[id]/show", "[...rest]",
+                           "a/[...rest]", "[...rest]/index", "[_a-9]"}) {
+    EXPECT_EQ(name_problem(name), std::nullopt) << name;
+  }
+  EXPECT_EQ(name_problem("[...rest]/more"),
+            "'[...rest]' takes all that is left, so nothing but an index comes after it");
+  for (const char* name :
+       {"[]", "[9]", "[a b]", "[a", "a]", "x[a]", "[a]x", "[..a]", "[....a]", "[...]", "[[a]]",
+        "[...a]/[b]", "[...a]/index/b", "[a/b]", "[\xC3\xA9]"}) {
+    EXPECT_TRUE(name_problem(name)) << name;
+  }
+}
+
+TEST(Names, TellTheRoute) {
+  EXPECT_EQ(route_of_name("hello"), "/hello");
+  EXPECT_EQ(route_of_name("api/users"), "/api/users");
+  EXPECT_EQ(route_of_name("index"), "/");
+  EXPECT_EQ(route_of_name("api/index"), "/api");
+  EXPECT_EQ(route_of_name("index/api"), "/index/api");
+  EXPECT_EQ(route_of_name("[resource]/[id]/show"), "/{resource}/{id}/show");
+  EXPECT_EQ(route_of_name("[id]/index"), "/{id}");
+  EXPECT_EQ(route_of_name("[...rest]"), "/{*rest}");
+  EXPECT_EQ(route_of_name("a/[...rest]/index"), "/a/{*rest}");
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST_F(RegistryTest, WhatIsNoGoodIsToldAndHarmsNobody) {
   folder_.write("big.wasm", command_with_memory(2049));
   folder_.write("badname/x y.wasm", command(1));
   folder_.write("wws.wasm", command(2));
-  folder_.write("wws.toml", "contract = \"wws\"");
+  folder_.write("wws.toml", "contract = \"wws\"\n[response]\nschema = \"x.json\"\n");
   folder_.write("cgi.wasm", command(2));
   folder_.write("cgi.toml", "contract = \"cgi\"\n[response]\nschema = \"x.json\"\n");
   folder_.write("lonely.toml", "");
@@ -107,8 +107,9 @@ TEST_F(RegistryTest, WhatIsNoGoodIsToldAndHarmsNobody) {
   EXPECT_EQ(state_of("big"),
             "failed: big.wasm: declares 131136KiB of memory at its start, more than its "
             "limit of 128MiB; raise limits.memory in big.toml");
-  EXPECT_THAT(state_of("wws"),
-              HasSubstr("failed: wws.toml: contract 'wws' is not served by this version"));
+  EXPECT_THAT(
+      state_of("wws"),
+      HasSubstr("failed: wws.toml: [response] schema belongs to the data contract, not to wws"));
   EXPECT_THAT(state_of("cgi"),
               HasSubstr("failed: cgi.toml: [response] schema belongs to the data contract"));
   ASSERT_EQ(status.problems.size(), 2U);

@@ -40,6 +40,11 @@ struct Revision {
   std::shared_ptr<const JsonSchema> response_schema;  // may be null
   std::vector<engine::Mount> mounts;
   std::chrono::system_clock::time_point published_at;
+
+  // Of its store of keys and values, which functions that name one share.
+  [[nodiscard]] const std::string& kv_namespace() const {
+    return manifest.kv_namespace ? *manifest.kv_namespace : function->name;
+  }
 };
 
 }  // namespace funcd::registry

@@ -30,12 +30,14 @@ Result<ContractKind> resolve_contract(const Manifest& manifest) {
     case ContractKind::data:
       return ContractKind::data;
     case ContractKind::cgi:
+    case ContractKind::wws:
       if (manifest.response_schema) {
-        return fail("[response] schema belongs to the data contract, not to cgi");
+        return fail("[response] schema belongs to the data contract, not to {}",
+                    name_of(manifest.contract));
       }
-      return ContractKind::cgi;
+      return manifest.contract;
     default:
-      return fail("contract '{}' is not served by this version; auto, data and cgi are",
+      return fail("contract '{}' is not served by this version; auto, data, cgi and wws are",
                   name_of(manifest.contract));
   }
 }

@@ -21,23 +21,19 @@ bool is_literal_char(char c) {
          kOthers.find(c) != std::string_view::npos;
 }
 
-bool is_parameter_name(std::string_view name) {
-  if (name.empty() || !(is_letter(name[0]) || name[0] == '_')) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
-}
-
 Result<Segment> parse_parameter(std::string_view route, std::string_view text) {
   if (text.size() < 2 || text.front() != '{' || text.back() != '}') {
     return fail("route {}: '{}' mixes a parameter with text; a parameter is a whole segment", route,
                 text);
   }
-  const std::string_view name = text.substr(1, text.size() - 2);
+  std::string_view name = text.substr(1, text.size() - 2);
+  const bool takes_rest = name.starts_with('*');
+  if (takes_rest) name.remove_prefix(1);
   if (!is_parameter_name(name)) {
     return fail("route {}: '{}' is no parameter; write {{name}} with letters, digits, '_', '-'",
                 route, text);
   }
-  return Segment{Segment::Kind::parameter, std::string(name)};
+  return Segment{takes_rest ? Segment::Kind::rest : Segment::Kind::parameter, std::string(name)};
 }
 
 Result<Segment> parse_segment(std::string_view route, std::string_view text) {
@@ -65,9 +61,9 @@ Result<> check_segments(std::string_view route, const std::vector<Segment>& segm
     if (segment->kind == Segment::Kind::literal && segment->text.empty() && !is_last) {
       return fail("route {}: has an empty segment ('//')", route);
     }
-    if (segment->kind != Segment::Kind::parameter) continue;
+    if (segment->kind == Segment::Kind::literal) continue;
     const bool is_repeated = std::any_of(segments.begin(), segment, [&](const Segment& earlier) {
-      return earlier.kind == Segment::Kind::parameter && earlier.text == segment->text;
+      return earlier.kind != Segment::Kind::literal && earlier.text == segment->text;
     });
     if (is_repeated) return fail("route {}: parameter '{}' appears twice", route, segment->text);
   }
@@ -98,9 +94,25 @@ std::string shape_of(const std::vector<Segment>& segments) {
   std::string shape;
   for (const Segment& segment : segments) {
     shape += '/';
-    shape += segment.kind == Segment::Kind::parameter ? "{}" : segment.text;
+    switch (segment.kind) {
+      case Segment::Kind::literal:
+        shape += segment.text;
+        break;
+      case Segment::Kind::parameter:
+        shape += "{}";
+        break;
+      case Segment::Kind::rest:
+        shape += '*';
+        break;
+    }
   }
   return shape;
+}
+
+bool is_parameter_name(std::string_view name) {
+  if (name.empty() || !(is_letter(name[0]) || name[0] == '_')) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
 }
 
 bool is_static(const std::vector<Segment>& segments) {

@@ -92,9 +92,9 @@ std::optional<std::uint32_t> RouteTable::add(const std::vector<Segment>& route,
 
 RouteTable::Found RouteTable::find(std::string_view path) const {
   if (const auto at = statics_.find(path); at != statics_.end()) {
-    return {Found::Kind::found, at->second, {}};
+    return {Found::Kind::found, at->second, true, {}};
   }
-  if (!is_decodable(path)) return {Found::Kind::bad_path, 0, {}};
+  if (!is_decodable(path)) return {Found::Kind::bad_path, 0, false, {}};
   if (path.empty() || path.front() != '/') return {};
   if (names_.empty() && !is_encoded(path)) return {};
   if (has_unmatchable_segment(path)) return {};
@@ -102,7 +102,7 @@ RouteTable::Found RouteTable::find(std::string_view path) const {
   std::vector<std::string_view> taken;
   const auto number = walk(*root_, path.substr(1), taken);
   if (!number) return {};
-  Found found{Found::Kind::found, *number, {}};
+  Found found{Found::Kind::found, *number, taken.empty(), {}};
   if (taken.empty()) return found;
   const auto& names = names_.at(*number);
   found.params.reserve(taken.size());

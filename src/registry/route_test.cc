@@ -22,6 +22,7 @@ TEST(Route, IsSplitIntoSegments) {
   EXPECT_EQ(parsed("/files/*"), "l(files)r(*)");
   EXPECT_EQ(parsed("/"), "l()");
   EXPECT_EQ(parsed("/*"), "r(*)");
+  EXPECT_EQ(parsed("/files/{*path}"), "l(files)r(path)");
   EXPECT_EQ(parsed("/hello/"), "l(hello)l()");
   EXPECT_EQ(parsed("/robots.txt"), "l(robots.txt)");
   EXPECT_EQ(parsed("/gr\xC3\xBC\xC3\x9F"), "l(gr\xC3\xBC\xC3\x9F)");
@@ -36,10 +37,15 @@ TEST(Route, StaticMeansLiteralsOnly) {
 TEST(Route, ShapeForgetsTheNamesOfParameters) {
   EXPECT_EQ(shape_of(parse_route("/users/{id}/*").value()), "/users/{}/*");
   EXPECT_EQ(shape_of(parse_route("/").value()), "/");
+  EXPECT_EQ(shape_of(parse_route("/a/{*rest}").value()), shape_of(parse_route("/a/*").value()));
 }
 
 TEST(Route, ErrorsNameTheRoute) {
   EXPECT_EQ(parsed("/a/{id}/{id}"), "route /a/{id}/{id}: parameter 'id' appears twice");
+  EXPECT_EQ(parsed("/{a}/{*a}"), "route /{a}/{*a}: parameter 'a' appears twice");
+  EXPECT_EQ(parsed("/{*a}/b"),
+            "route /{*a}/b: '*' takes all that is left, so it must be the last segment");
+  EXPECT_EQ(parsed("/{*}").substr(0, 26), "route /{*}: '{*}' is no pa");
   EXPECT_EQ(parsed("hello"), "route 'hello': must begin with '/'");
   EXPECT_EQ(parsed(""), "route '': must begin with '/'");
   EXPECT_EQ(parsed("/a//b"), "route /a//b: has an empty segment ('//')");

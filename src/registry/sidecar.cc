@@ -1,6 +1,7 @@
 #include "registry/sidecar.h"
 
 #include "base/file.h"
+#include "registry/names.h"
 
 namespace funcd::registry {
 namespace {
@@ -18,6 +19,7 @@ Sidecar read_sidecar(const Candidate& candidate, const Limits& defaults, const L
                   .manifest = without_sidecar(defaults),
                   .route = {},
                   .segments = {},
+                  .shape = {},
                   .mount_hosts = {}};
   if (!candidate.sidecar_error.empty()) {
     sidecar.manifest = fail("{}", candidate.sidecar_error);
@@ -32,13 +34,15 @@ Sidecar read_sidecar(const Candidate& candidate, const Limits& defaults, const L
       sidecar.is_unread = true;
     }
   }
-  sidecar.route = "/" + candidate.name;
+  sidecar.route = route_of_name(candidate.name);
   if (sidecar.manifest && sidecar.manifest->route) sidecar.route = *sidecar.manifest->route;
   auto segments = parse_route(sidecar.route);
-  if (segments)
+  if (segments) {
     sidecar.segments = std::move(*segments);
-  else if (sidecar.manifest)
+    sidecar.shape = (sidecar.manifest ? sidecar.manifest->host : "") + shape_of(sidecar.segments);
+  } else if (sidecar.manifest) {
     sidecar.manifest = fail(segments.error());
+  }
   return sidecar;
 }
 

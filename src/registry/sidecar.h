@@ -16,6 +16,7 @@ struct Sidecar {
   Result<Manifest> manifest;             // or what is wrong with it
   std::string route;                     // its own, else "/name"
   std::vector<Segment> segments;         // of the route
+  std::string shape;                     // of host and route: two with one shape conflict
   std::vector<std::string> mount_hosts;  // as written, even if the rest is wrong
   bool is_unread = false;                // it could not be read now; the error says why
 };
