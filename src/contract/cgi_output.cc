@@ -1,17 +1,15 @@
 #include "contract/cgi_output.h"
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "base/utf8.h"
+#include "contract/status.h"
 #include "http/characters.h"
 
 namespace funcd::contract {
 namespace {
-
-constexpr std::size_t kStatusDigits = 3;
 
 // The fields that CGI itself knows (RFC 3875 6.3).
 enum class CgiField : std::uint8_t { content_type, location, status };
@@ -66,20 +64,9 @@ class HeaderReader {
   bool is_complete_ = false;
 };
 
-// "404", "404 Not Found". A response that is no final one (1xx) cannot be asked for.
+// "404", "404 Not Found".
 std::optional<int> status_of(std::string_view value) {
-  constexpr int kLowest = 200;
-  constexpr int kHighest = 599;
-  const std::string_view digits = value.substr(0, value.find(' '));
-  if (digits.size() != kStatusDigits || !http::is_digits(digits)) return std::nullopt;
-  int status = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), status);
-  return status >= kLowest && status <= kHighest ? std::optional(status) : std::nullopt;
-}
-
-// Whether a response of that status has a body at all (RFC 9110 6.4.1).
-bool may_have_body(int status) {
-  return status != 204 && status != 304;
+  return final_status_of(value.substr(0, value.find(' ')));
 }
 
 std::string_view type_of_bytes(std::string_view body) {

@@ -8,6 +8,8 @@
 #include "contract/cgi_input.h"
 #include "contract/cgi_output.h"
 #include "contract/data_input.h"
+#include "contract/wws_input.h"
+#include "contract/wws_output.h"
 #include "registry/json_document.h"
 
 namespace funcd::contract {
@@ -28,7 +30,7 @@ bool is_data(const registry::Revision& revision) {
 // The contracts of a command, which this room knows.
 bool is_served(ContractKind contract) {
   return contract == ContractKind::automatic || contract == ContractKind::data ||
-         contract == ContractKind::cgi;
+         contract == ContractKind::cgi || contract == ContractKind::wws;
 }
 
 // Ends after which output does not count.
@@ -106,10 +108,31 @@ Shaped shape_cgi(const engine::Ending& ending, std::string out) {
   return raw_response(std::move(out));
 }
 
+Shaped shape_wws(const Call& call, const engine::Ending& ending, std::string_view out,
+                 storage::KvChange& kv) {
+  static const storage::KvMap kNone;
+  auto answer = wws_answer(out, call.kv != nullptr ? *call.kv : kNone);
+  if (auto* failure = std::get_if<Failure>(&answer)) {
+    return unusable(ending, std::move(failure->detail));
+  }
+  auto& [response, change] = std::get<WwsAnswer>(answer);
+  kv = std::move(change);
+  return std::move(response);
+}
+
 Shaped shape_automatic(const engine::Ending& ending, std::string out) {
   if (out.empty()) return unusable(ending, "it printed nothing");
   if (registry::is_json(out)) return trimmed_json_response(std::move(out));
   return shape_cgi(ending, std::move(out));
+}
+
+// Everything is in the document; the environment is what the operator says.
+std::variant<Prepared, Failure> prepare_wws(const Call& call) {
+  Prepared prepared;
+  if (auto failure = append_wws_document(call, prepared.document)) return *std::move(failure);
+  prepared.input.args.add(call.revision.function->name);
+  for (const auto& [key, value] : call.revision.manifest.env) prepared.input.env.add(key, value);
+  return prepared;
 }
 
 }  // namespace
@@ -122,6 +145,7 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
     return Failure{Reason::internal,
                    fmt::format("contract {} is not served here", name_of(revision.contract))};
   }
+  if (revision.contract == ContractKind::wws) return prepare_wws(call);
   // Kept from call to call for its memory; a large one is not.
   thread_local std::string data;
   data.clear();
@@ -143,13 +167,16 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
   return prepared;
 }
 
-Shaped shape(const Call& call, const engine::Ending& ending, std::string out) {
+Shaped shape(const Call& call, const engine::Ending& ending, std::string out,
+             storage::KvChange& kv) {
   if (auto failure = failure_of(ending)) return *std::move(failure);
   switch (call.revision.contract) {
     case ContractKind::data:
       return shape_data(call.revision, ending, std::move(out));
     case ContractKind::cgi:
       return shape_cgi(ending, std::move(out));
+    case ContractKind::wws:
+      return shape_wws(call, ending, out, kv);
     case ContractKind::automatic:
       return is_data(call.revision) ? shape_data(call.revision, ending, std::move(out))
                                     : shape_automatic(ending, std::move(out));

@@ -8,6 +8,7 @@
 #include "engine/guest.h"
 #include "http/message.h"
 #include "registry/catalog.h"
+#include "storage/kv_map.h"
 #include "telemetry/reason.h"
 
 namespace funcd::contract {
@@ -18,6 +19,7 @@ struct Call {
   const http::RequestHead& head;
   std::span<const registry::PathParam> params;
   std::string_view body;
+  const storage::KvMap* kv = nullptr;  // the function's store; null where its contract has none
 };
 
 // Why there is no proper response: the word for machines, the sentence for people.
@@ -29,17 +31,18 @@ struct Failure {
 // What a guest is started with for a call.
 struct Prepared {
   engine::GuestInput input;      // arguments and environment
-  std::string_view stdin_bytes;  // of the call
+  std::string_view stdin_bytes;  // of the call, where there is no document
+  std::string document;          // for stdin, where the contract has one of its own
 };
 
 // The guest's input for this call, under the contract that its revision has.
 [[nodiscard]] std::variant<Prepared, Failure> prepare(const Call& call);
 
 // The response that the guest's output means, or why it means none. `out` is what it wrote to
-// stdout.
+// stdout; `kv` takes what it has changed of its store.
 [[nodiscard]] std::variant<http::Response, Failure> shape(const Call& call,
                                                           const engine::Ending& ending,
-                                                          std::string out);
+                                                          std::string out, storage::KvChange& kv);
 
 // How failures look: `precise` gives each reason its status, `bad_request` is the plain
 // 400 {"detail":"Bad Request"} for all.

@@ -35,7 +35,8 @@ void shape_again_and_again(benchmark::State& state, std::string_view schema) {
   if (!schema.empty()) test.set_schema(test.revision.response_schema, schema);
   const Call call = test.call();
   const engine::Ending ending;
-  for (auto _ : state) benchmark::DoNotOptimize(shape(call, ending, std::string(kOutput)));
+  storage::KvChange kv;
+  for (auto _ : state) benchmark::DoNotOptimize(shape(call, ending, std::string(kOutput), kv));
 }
 
 void BM_PrepareData(benchmark::State& state) {

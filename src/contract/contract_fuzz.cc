@@ -66,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   const engine::Ending ending{
       exit_code == 0 ? engine::EndKind::returned : engine::EndKind::exited, exit_code, {}, {}};
   std::string out(reinterpret_cast<const char*>(bytes) + 1, size - 1);
-  const auto shaped = shape(call, ending, std::move(out));
+  storage::KvChange kv;
+  const auto shaped = shape(call, ending, std::move(out), kv);
   if (const auto* response = std::get_if<http::Response>(&shaped)) {
     check(*response);
   } else {

@@ -24,7 +24,8 @@ std::string shaped(ContractKind contract, const Ending& ending, std::string out,
   TestCall test;
   test.revision.contract = contract;
   if (!response_schema.empty()) test.set_schema(test.revision.response_schema, response_schema);
-  const auto result = shape(test.call(), ending, std::move(out));
+  storage::KvChange kv;
+  const auto result = shape(test.call(), ending, std::move(out), kv);
   if (const auto* failure = std::get_if<Failure>(&result)) {
     return std::string(name_of(failure->reason)) + ": " + failure->detail;
   }
@@ -158,8 +159,7 @@ TEST(Contract, CgiGetsNoDataWhereTheRequestIsNone) {
 }
 
 TEST(Contract, ContractsThatAreNotServedFail) {
-  for (const ContractKind contract :
-       {ContractKind::wws, ContractKind::wasi_http, ContractKind::reactor}) {
+  for (const ContractKind contract : {ContractKind::wasi_http, ContractKind::reactor}) {
     TestCall test;
     test.revision.contract = contract;
     EXPECT_EQ(std::get<Failure>(prepare(test.call())).reason, Reason::internal);

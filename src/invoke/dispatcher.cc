@@ -58,7 +58,7 @@ void Dispatcher::on_request(http::Exchange& exchange) {
 
 void Dispatcher::route(Invocation& invocation) {
   const http::RequestHead& head = invocation.head();
-  registry::Match match = catalog_->match(head.method, head.path);
+  registry::Match match = catalog_->match(head.method, head.path, head.host);
   if (match.kind == registry::Match::Kind::found) {
     invocation.begin(*match.revision, std::move(match.params));
     return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/loop.h"
 #include "contract/contract.h"
@@ -17,6 +19,7 @@
 #include "invoke/invocation.h"
 #include "invoke/invocation_table.h"
 #include "registry/catalog.h"
+#include "storage/kv_store.h"
 #include "telemetry/reason.h"
 
 namespace funcd::invoke {
@@ -29,6 +32,7 @@ struct DispatcherOptions {
   std::chrono::milliseconds build_timeout{30'000};  // of a request for a function's first build
   // Whether a path that the catalog does not know may be known once a first build is through.
   std::function<bool(std::string_view path)> is_building;
+  storage::KvStore* kv = nullptr;  // of functions whose contract has a store
 };
 
 // One worker's way from requests to invocations: matches each against the catalog of the moment
@@ -60,6 +64,17 @@ class Dispatcher final : public http::Handler {
   void refuse(Invocation& invocation, const registry::Match& match);
   // Gives an invocation its next slice, once other work of the loop had its turn.
   void drive_later(std::uint64_t key);
+  // A callback for another thread: posts its result to the invocation, if that is still there.
+  template <class T>
+  [[nodiscard]] std::function<void(T)> posting(std::uint64_t key,
+                                               void (Invocation::*on_result)(T)) {
+    return [this, key, on_result](T result) {
+      boost::asio::post(loop_.io(), [this, key, on_result, result = std::move(result)]() mutable {
+        Invocation* invocation = invocations_.find(key);
+        if (invocation != nullptr) (invocation->*on_result)(std::move(result));
+      });
+    };
+  }
   // An engine::Waker's.
   static void wake(void* dispatcher, std::uint64_t key);
   // Tries those that wait, oldest first.

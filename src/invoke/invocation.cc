@@ -28,6 +28,18 @@ contract::Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
   return {Reason::internal, ""};
 }
 
+contract::Failure failure_of(const storage::KvFailure& failure) {
+  switch (failure.kind) {
+    case storage::KvFailure::Kind::too_large:
+      return {Reason::bad_output, failure.message};
+    case storage::KvFailure::Kind::overloaded:
+      return {Reason::overloaded, failure.message};
+    case storage::KvFailure::Kind::broken:
+      return {Reason::internal, "its store of keys and values: " + failure.message};
+  }
+  return {Reason::internal, ""};
+}
+
 std::string decimal_ms(Duration duration) {
   return fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(duration).count());
 }
@@ -119,16 +131,38 @@ void Invocation::on_timer() {
 }
 
 contract::Call Invocation::call() const {
-  return {*revision_, exchange_.head(), params_, body_};
+  return {*revision_, exchange_.head(), params_, body_, kv_.get()};
 }
 
 void Invocation::start() {
+  storage::KvStore* store = dispatcher_.options_.kv;
+  if (revision_->contract != registry::ContractKind::wws || store == nullptr) return launch();
+  const std::string& name = revision_->kv_namespace();
+  kv_ = store->read_now(name);
+  if (kv_) return launch();
+  store->read(name, dispatcher_.posting(key_, &Invocation::on_kv_read));
+}
+
+void Invocation::on_kv_read(std::variant<storage::KvSnapshot, storage::KvFailure> read) {
+  if (const auto* failure = std::get_if<storage::KvFailure>(&read)) {
+    fail(failure_of(*failure));
+    return;
+  }
+  kv_ = std::get<storage::KvSnapshot>(std::move(read));
+  launch();
+}
+
+void Invocation::launch() {
   auto prepared = contract::prepare(call());
   if (const auto* failure = std::get_if<contract::Failure>(&prepared)) {
     fail(*failure);
     return;
   }
-  auto& [input, stdin_bytes] = std::get<contract::Prepared>(prepared);
+  auto& [input, stdin_bytes, document] = std::get<contract::Prepared>(prepared);
+  if (!document.empty()) {
+    document_ = std::move(document);
+    stdin_bytes = document_;
+  }
   const registry::Limits& limits = revision_->manifest.limits;
   stdio_.emplace(stdin_bytes, limits.response_body_bytes, limits.stderr_bytes);
   engine::TaskLimits task_limits;
@@ -142,6 +176,7 @@ void Invocation::start() {
 }
 
 void Invocation::drive() {
+  if (is_answered_) return;  // a wake-up that comes late
   poll(Clock::now());
 }
 
@@ -164,12 +199,31 @@ void Invocation::poll(TimePoint now) {
 }
 
 void Invocation::finish() {
-  auto shaped = contract::shape(call(), task_->ending(), std::move(stdio_->out()));
+  storage::KvChange kv;
+  auto shaped = contract::shape(call(), task_->ending(), std::move(stdio_->out()), kv);
   if (const auto* failure = std::get_if<contract::Failure>(&shaped)) {
     fail(*failure, contract::style_for(*revision_, dispatcher_.options_.errors));
     return;
   }
-  conclude(std::get<http::Response>(std::move(shaped)), Reason::none, {});
+  if (kv.is_empty() || dispatcher_.options_.kv == nullptr) {
+    conclude(std::get<http::Response>(std::move(shaped)), Reason::none, {});
+    return;
+  }
+  // Who is told that all is well can rely on it.
+  response_ = std::get<http::Response>(std::move(shaped));
+  is_answered_ = true;
+  dispatcher_.options_.kv->write(revision_->kv_namespace(), std::move(kv),
+                                 dispatcher_.posting(key_, &Invocation::on_kv_written));
+}
+
+void Invocation::on_kv_written(std::optional<storage::KvFailure> failure) {
+  if (!failure) {
+    conclude(std::move(response_), Reason::none, {});
+  } else if (failure->kind == storage::KvFailure::Kind::too_large) {
+    fail(failure_of(*failure), contract::style_for(*revision_, dispatcher_.options_.errors));
+  } else {
+    fail(failure_of(*failure));
+  }
 }
 
 void Invocation::respond_failure(const contract::Failure& failure, std::string_view allow) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "engine/task.h"
 #include "http/exchange.h"
 #include "registry/catalog.h"
+#include "storage/kv_store.h"
 
 namespace funcd::invoke {
 
@@ -53,6 +55,10 @@ class Invocation final : public http::ExchangeListener {
   enum class Phase : std::uint8_t { routing, reading, waiting, running };
 
   void start();
+  // The function's store has been read, or changed.
+  void on_kv_read(std::variant<storage::KvSnapshot, storage::KvFailure> read);
+  void on_kv_written(std::optional<storage::KvFailure> failure);
+  void launch();
   void poll(TimePoint now);
   void on_timer();
   [[nodiscard]] contract::Call call() const;
@@ -79,6 +85,10 @@ class Invocation final : public http::ExchangeListener {
   std::shared_ptr<const registry::Revision> revision_;
   std::vector<registry::PathParam> params_;
   std::string_view body_;
+  std::string document_;      // for stdin, where the contract has one
+  storage::KvSnapshot kv_;    // where the contract has a store
+  http::Response response_;   // while it waits for the store
+  bool is_answered_ = false;  // response_ is set
   std::optional<engine::BufferedStdio> stdio_;
   std::optional<engine::Task> task_;
 };

@@ -91,6 +91,24 @@ std::optional<std::string> process_environment(const std::string& name) {
   return std::string(value);
 }
 
+std::string kv_file_of(
+    const Config& config,
+    const std::function<std::optional<std::string>(const std::string&)>& environment) {
+  constexpr std::size_t kDigits = 16;
+  if (!config.kv_file.empty()) return config.kv_file;
+  std::string state = fmt::format("/tmp/funcd-{}/state", ::getuid());
+  if (const auto home = environment("HOME"); home && home->starts_with('/')) {
+    state = *home + "/.local/state/funcd";
+  }
+  if (const auto named = environment("XDG_STATE_HOME"); named && named->starts_with('/')) {
+    state = *named + "/funcd";
+  }
+  std::error_code ignored;
+  const auto real = std::filesystem::canonical(config.source, ignored).string();
+  const std::string& source = real.empty() ? config.source : real;
+  return fmt::format("{}/{}/kv.sqlite", state, sha256_hex(source).substr(0, kDigits));
+}
+
 Result<Config> load_config(const ConfigSources& sources) {
   Config config;
   config.workers = std::max(1U, std::thread::hardware_concurrency());

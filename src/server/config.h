@@ -39,6 +39,9 @@ struct Config {
   std::string cache_dir;
   std::uint64_t cache_bytes_max = 1ULL << 30;
 
+  std::string kv_file;  // of functions' stores; empty: of this source, in the user's state folder
+  std::uint64_t kv_bytes_max = 1ULL << 20;  // of one store
+
   registry::Limits limits;  // of functions whose sidecar is silent
   registry::Limits ceilings = kDefaultCeilings;
   std::uint32_t instances_max = 0;  // 0: as many as the kernel allows (engine::EngineOptions)
@@ -74,6 +77,12 @@ struct ConfigSources {
   std::function<std::optional<std::string>(const std::string& name)> environment;
 };
 [[nodiscard]] std::optional<std::string> process_environment(const std::string& name);
+
+// Where the functions' stores lie: kv_file, else a file for each source below
+// ${XDG_STATE_HOME:-~/.local/state}/funcd (XDG Base Directory Specification).
+[[nodiscard]] std::string kv_file_of(
+    const Config& config,
+    const std::function<std::optional<std::string>(const std::string&)>& environment);
 
 // Reads and checks everything. Without --config and FUNCD_CONFIG the file is ./funcd.toml, if there
 // is one. Errors name the flag, the variable, or the file and the line, and what is wrong with the

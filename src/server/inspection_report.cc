@@ -31,6 +31,7 @@ Json file_json(const FileInspection& file) {
   json["function"] = revision.function->name;
   json["contract"] = std::string(name_of(revision.contract));
   json["route"] = revision.route;
+  json["host"] = revision.manifest.host.empty() ? Json() : Json(revision.manifest.host);
   json["methods"] = revision.manifest.methods;
   json["limits"] = limits_json(revision.manifest.limits);
   json["digest"] = revision.digest;
@@ -112,7 +113,8 @@ Json inspection_json(const std::vector<FileInspection>& files) {
 std::string verdict_of(const FileInspection& file) {
   if (!file.reason.empty()) return fmt::format("{}: not served: {}\n", file.path, file.reason);
   if (file.revision == nullptr) return fmt::format("{}: not served\n", file.path);
-  return fmt::format("{}: served at {}\n", file.path, file.revision->route);
+  return fmt::format("{}: served at {}{}\n", file.path, file.revision->manifest.host,
+                     file.revision->route);
 }
 
 std::string inspection_text(const FileInspection& file) {

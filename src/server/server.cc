@@ -109,6 +109,10 @@ void Server::make_workers() {
   limits.waiting_max = config_.queue_max;
   admission_ = std::make_unique<invoke::Admission>(limits, config_.workers);
 
+  kv_ = std::make_unique<storage::SqliteKvStore>(
+      kv_file_of(config_, process_environment),
+      storage::KvLimits{.store_bytes_max = config_.kv_bytes_max});
+
   http::ServerOptions http = config_.http;
   http.connections_max = std::max<std::size_t>(http.connections_max / config_.workers, 1);
   for (std::size_t worker = 0; worker < config_.workers; ++worker) {
@@ -118,6 +122,7 @@ void Server::make_workers() {
     options.has_access_log = config_.has_access_log;
     options.queue_timeout = config_.queue_timeout;
     options.build_timeout = config_.build_timeout;
+    options.kv = kv_.get();
     options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
     workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
                                                 std::move(options)));
@@ -191,6 +196,7 @@ void Server::request_stop() {
 Result<> Server::run() {
   for (const auto& worker : workers_) worker->start();
   std::jthread ticker([this](const std::stop_token& stop) { engine_->run_ticker(stop); });
+  std::jthread stores([this](const std::stop_token& stop) { kv_->run(stop); });
   std::jthread builder([this](const std::stop_token& stop) {
     auto done = registry_->run(stop);
     if (done) return;
@@ -212,6 +218,9 @@ Result<> Server::run() {
   builder.request_stop();
   builder.join();
   for (const auto& worker : workers_) worker->stop();
+  // After the workers, which write to it; it posts to loops that have ended, and are still there.
+  stores.request_stop();
+  stores.join();
   if (builder_error_) return fail(*builder_error_);
   return {};
 }

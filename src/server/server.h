@@ -18,12 +18,13 @@
 #include "server/config.h"
 #include "server/worker.h"
 #include "storage/code_cache.h"
+#include "storage/kv_store.h"
 
 namespace funcd::server {
 
 // The whole server. Owns every part and every thread: a worker for each core, the builder, two
-// that wait for compilers, the ticker, and the thread that calls run(), which has the admin address
-// and the signals.
+// that wait for compilers, the ticker, the stores' thread, and the thread that calls run(), which
+// has the admin address and the signals.
 class Server {
  public:
   // Checks the configuration against the machine, binds the addresses, makes the engine. Nothing
@@ -72,6 +73,7 @@ class Server {
   std::unique_ptr<engine::CompilerProcess> compiler_;
   std::unique_ptr<storage::CodeCache> cache_;
   std::unique_ptr<registry::Registry> registry_;
+  std::unique_ptr<storage::SqliteKvStore> kv_;
   std::unique_ptr<invoke::Admission> admission_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Admin> admin_;
