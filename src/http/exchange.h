@@ -49,7 +49,7 @@ class Exchange {
  public:
   [[nodiscard]] virtual const RequestHead& head() const = 0;
 
-  // Names who is told of body and hang-up. At most one; set before a body is read or a response
+  // Names who is told of body and hang-up. One at a time; set before a body is read or a response
   // begun in parts.
   virtual void listen(ExchangeListener& listener) = 0;
 

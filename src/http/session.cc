@@ -294,7 +294,7 @@ bool Session::step_finishing() {
 }
 
 void Session::listen(ExchangeListener& listener) {
-  CHECK(phase_ == Phase::handling && listener_ == nullptr);
+  CHECK(phase_ == Phase::handling && !is_body_wanted_ && !is_begun_);
   listener_ = &listener;
 }
 

@@ -52,6 +52,11 @@ void Dispatcher::publish(std::shared_ptr<const registry::Catalog> catalog) {
   }
 }
 
+bool Dispatcher::yields_to_files(const http::RequestHead& head) const {
+  if (!catalog_->has_public_folder()) return false;
+  return !catalog_->match(head.method, head.path, head.host).is_static;
+}
+
 void Dispatcher::on_request(http::Exchange& exchange) {
   route(invocations_.emplace(*this, exchange, next_id_++));
 }

@@ -47,8 +47,14 @@ class Dispatcher final : public http::Handler {
   // From now on requests meet this catalog. Invocations in flight keep the revision they have.
   void publish(std::shared_ptr<const registry::Catalog> catalog);
 
+  // Whether a public file goes before what the catalog has for this path: a function of a route
+  // with parameters, or none.
+  [[nodiscard]] bool yields_to_files(const http::RequestHead& head) const;
+
   void on_request(http::Exchange& exchange) override;
   void on_refused(int status) override;
+
+  [[nodiscard]] bool has_access_log() const { return options_.has_access_log; }
 
   // Requests that met no function, by reason. From any thread.
   [[nodiscard]] std::uint64_t unmatched(Reason reason) const;

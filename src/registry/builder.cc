@@ -287,7 +287,7 @@ void Registry::Builder::publish() {
   for (const auto& [name, record] : records_) {
     if (record.live) revisions.push_back(record.live);
   }
-  auto catalog = Catalog::build(std::move(revisions));
+  auto catalog = Catalog::build(std::move(revisions), has_public_folder_);
   CHECK(catalog.has_value(), "{}", catalog.error().message);  // routes were settled before
   board_.show_catalog(*catalog);
   publish_(*catalog);

@@ -98,6 +98,7 @@ class Registry::Builder {
   std::set<std::string> problems_told_;
   bool is_source_lost_ = false;
 
+  bool has_public_folder_ = false;
   bool is_dirty_ = false;                 // something is live that no catalog has
   std::vector<std::string> unannounced_;  // functions in it
   TimePoint published_at_{};

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "registry/builder.h"
@@ -47,6 +48,9 @@ Result<> Registry::Builder::look(Look kind) {
   is_source_lost_ = false;
   board_.show_source_error("");
   real_folder_ = scanned->real_folder;
+  if (std::exchange(has_public_folder_, scanned->has_public_folder) != scanned->has_public_folder) {
+    is_dirty_ = true;
+  }
   plan(*scanned, kind);
   note_missing(*scanned);
   show_problems(std::move(scanned->problems));

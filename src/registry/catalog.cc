@@ -42,8 +42,9 @@ std::string_view host_name_of(std::string_view host, std::array<char, kHostBytes
 }  // namespace
 
 Result<std::shared_ptr<const Catalog>> Catalog::build(
-    std::vector<std::shared_ptr<const Revision>> revisions) {
+    std::vector<std::shared_ptr<const Revision>> revisions, bool has_public_folder) {
   auto catalog = std::make_shared<Catalog>();
+  catalog->has_public_folder_ = has_public_folder;
   catalog->revisions_ = std::move(revisions);
   for (std::uint32_t i = 0; i < catalog->revisions_.size(); ++i) {
     const Revision& revision = *catalog->revisions_[i];
@@ -90,6 +91,7 @@ Match Catalog::match(std::string_view method, std::string_view path, std::string
     match.kind = Match::Kind::bad_path;
     return match;
   }
+  match.is_static = found.is_static;
   const auto& revision = revisions_[found.number];
   if (!is_allowed(revision->manifest.methods, method)) {
     match.kind = Match::Kind::method_not_allowed;
@@ -97,7 +99,6 @@ Match Catalog::match(std::string_view method, std::string_view path, std::string
     return match;
   }
   match.kind = Match::Kind::found;
-  match.is_static = found.is_static;
   match.revision = &revision;
   match.params = std::move(found.params);
   return match;

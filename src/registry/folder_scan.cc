@@ -132,6 +132,10 @@ void Walk::visit_folder(const Place& place, const std::string& name, const struc
   if (!real) return report(place.name + name, real.error().message);
   below.real_path = std::move(*real);
   if (is_excluded(below.real_path)) return;
+  if (place.name.empty() && name == kPublicFolder) {
+    scan_.has_public_folder = true;
+    return;
+  }
   const std::pair<std::uint64_t, std::uint64_t> identity{status.st_dev, status.st_ino};
   if (std::find(below.above.begin(), below.above.end(), identity) != below.above.end()) {
     return report(place.name + name, "is a link to a folder that it lies in: a loop");

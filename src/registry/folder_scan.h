@@ -17,6 +17,8 @@ namespace funcd::registry {
 inline constexpr int kFolderDepthMax = 16;
 inline constexpr std::size_t kFunctionsMax = 20'000;
 inline constexpr std::size_t kFolderEntriesMax = 500'000;
+// At the top of the source: files that are served as they are, and no functions.
+inline constexpr std::string_view kPublicFolder = "public";
 
 // What differs after a file was changed or replaced.
 struct FileStamp {
@@ -52,6 +54,7 @@ struct FolderScan {
   std::vector<Candidate> candidates;    // sorted by name
   std::vector<Problem> problems;        // sorted by path
   std::vector<std::string> unreadable;  // "api/": what is below is not known now
+  bool has_public_folder = false;       // kPublicFolder lies at the top
 };
 
 struct ScanOptions {

@@ -15,6 +15,8 @@ namespace {
 
 // How often run() looks whether the first scan is done.
 constexpr std::chrono::milliseconds kScanInterval{2};
+// Threads that read public files which the kernel does not have in memory.
+constexpr int kReaders = 2;
 // Instances that are kept back for the builder's probes and for runs that are just ending.
 constexpr std::uint32_t kInstancesReserved = 4;
 
@@ -125,7 +127,7 @@ void Server::make_workers() {
     options.kv = kv_.get();
     options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
     workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
-                                                std::move(options)));
+                                                std::move(options), file_jobs_, config_.source));
   }
   listeners_.clear();
 }
@@ -197,6 +199,10 @@ Result<> Server::run() {
   for (const auto& worker : workers_) worker->start();
   std::jthread ticker([this](const std::stop_token& stop) { engine_->run_ticker(stop); });
   std::jthread stores([this](const std::stop_token& stop) { kv_->run(stop); });
+  std::vector<std::jthread> readers;
+  for (int reader = 0; reader < kReaders; ++reader) {
+    readers.emplace_back([this](const std::stop_token& stop) { file_jobs_.run(stop); });
+  }
   std::jthread builder([this](const std::stop_token& stop) {
     auto done = registry_->run(stop);
     if (done) return;
@@ -221,6 +227,7 @@ Result<> Server::run() {
   // After the workers, which write to it; it posts to loops that have ended, and are still there.
   stores.request_stop();
   stores.join();
+  readers.clear();
   if (builder_error_) return fail(*builder_error_);
   return {};
 }

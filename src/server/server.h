@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "engine/compiler_process.h"
 #include "engine/engine.h"
+#include "files/job_queue.h"
 #include "invoke/admission.h"
 #include "registry/registry.h"
 #include "server/admin.h"
@@ -74,6 +75,7 @@ class Server {
   std::unique_ptr<storage::CodeCache> cache_;
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<storage::SqliteKvStore> kv_;
+  files::JobQueue file_jobs_;
   std::unique_ptr<invoke::Admission> admission_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Admin> admin_;

@@ -6,9 +6,17 @@
 namespace funcd::server {
 
 Worker::Worker(http::Listener listener, const http::ServerOptions& http,
-               invoke::Admission& admission, invoke::DispatcherOptions options)
+               invoke::Admission& admission, invoke::DispatcherOptions options,
+               files::JobQueue& file_jobs, std::string source)
     : dispatcher_(loop_, admission, std::move(options)),
-      server_(loop_, std::move(listener), http, dispatcher_) {}
+      files_(loop_, file_jobs, dispatcher_,
+             {.source = std::move(source),
+              .has_access_log = dispatcher_.has_access_log(),
+              .may_answer =
+                  [this](const http::RequestHead& head) {
+                    return dispatcher_.yields_to_files(head);
+                  }}),
+      server_(loop_, std::move(listener), http, files_) {}
 
 Worker::~Worker() {
   stop();

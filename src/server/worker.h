@@ -4,20 +4,22 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "base/loop.h"
+#include "files/file_handler.h"
 #include "http/server.h"
 #include "invoke/dispatcher.h"
 
 namespace funcd::server {
 
-// One core's thread: a loop, the HTTP server on it, and the dispatcher behind that. Made and
-// destroyed by the server's main thread, which calls everything here.
+// One core's thread: a loop, the HTTP server on it, and behind that public files and the
+// dispatcher. Made and destroyed by the server's main thread, which calls everything here.
 class Worker {
  public:
   Worker(http::Listener listener, const http::ServerOptions& http, invoke::Admission& admission,
-         invoke::DispatcherOptions options);
+         invoke::DispatcherOptions options, files::JobQueue& file_jobs, std::string source);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -36,6 +38,7 @@ class Worker {
  private:
   Loop loop_;
   invoke::Dispatcher dispatcher_;
+  files::FileHandler files_;
   http::Server server_;
   std::jthread thread_;
 };
