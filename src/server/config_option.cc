@@ -88,13 +88,15 @@ const auto kOptions = std::to_array<Option>({
     {"cache_dir", "folder of compiled code", PathField{MEMBER(cache_dir)}},
     {"cache_size", "compiled code kept on disk at the most",
      BytesField{MEMBER(cache_bytes_max), kMiB, 1024 * kGiB}},
-    {"kv_file", "SQLite file of functions' keys and values (default: one for each source)",
-     TextField{[](Config& config, std::string_view text) -> Result<> {
-                 if (text.empty()) return fail("expected a file, got nothing");
-                 config.kv_file = text;
-                 return {};
-               },
-               [](const Config& config) { return config.kv_file; }, "FILE"}},
+    {"kv_file", "SQLite file of functions' keys and values; auto: one for each source",
+     TextField{
+         [](Config& config, std::string_view text) -> Result<> {
+           if (text.empty()) return fail("expected a file or auto, got nothing");
+           config.kv_file = text == "auto" ? "" : text;
+           return {};
+         },
+         [](const Config& config) { return config.kv_file.empty() ? "auto" : config.kv_file; },
+         "FILE"}},
     {"kv_size", "keys and values of one function's store at the most",
      BytesField{MEMBER(kv_bytes_max), 1024, 64 * kMiB}},
     {"errors", "how failures look: precise, or bad-request (400 for everything)",
