@@ -1,6 +1,6 @@
 // The engine alone: a fresh instance of one function again and again on one core, as a worker runs
 // it but with no HTTP, no contract and a warm cache. What a request costs beyond this is the
-// server's.
+// server's. Of a component, one GET request and its response.
 //
 //   engine_floor FILE.wasm [--env KEY=VALUE]... [--seconds S] [--expect TEXT]
 //
@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -24,6 +25,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/guest.h"
+#include "engine/http_task.h"
 #include "engine/program.h"
 #include "engine/stdio.h"
 #include "engine/task.h"
@@ -104,6 +106,36 @@ Result<> run_once(const engine::Program& program, const Options& options) {
   return {};
 }
 
+// One request to a component, from nothing to the last byte of its response.
+Result<> answer_once(const engine::Program& program, const Options& options) {
+  constexpr std::array<engine::HttpRequestHead::Field, 2> kFields = {
+      {{"host", "127.0.0.1:8000"}, {"accept", "*/*"}}};
+  engine::BufferedStdio stdio("", kOutputBytesMax, kOutputBytesMax);
+  engine::TaskLimits limits;
+  limits.deadline = Clock::now() + kTimeout;
+  const engine::HttpRequestHead head{
+      .method = "GET", .authority = "127.0.0.1:8000", .path_with_query = "/", .fields = kFields};
+  engine::HttpTask task(program, head, stdio, limits, {});
+  std::string body;
+  for (auto state = task.poll(); state != engine::HttpTask::State::done; state = task.poll()) {
+    if (state == engine::HttpTask::State::waiting) {
+      return fail("the guest waits for what this program does not serve");
+    }
+  }
+  if (task.answer() != engine::HttpAnswer::head) {
+    return fail("the guest did not answer: {}", task.ending().message);
+  }
+  const engine::HttpResponseHead response = task.take_head();
+  if (task.take_body(body, kOutputBytesMax) != engine::HttpBody::end) {
+    return fail("the response's body {}", task.body_error());
+  }
+  if (response.status != 200) return fail("the guest answered {}", response.status);
+  if (!options.expect.empty() && body != options.expect) {
+    return fail("the guest answered '{}' instead of '{}'", body, options.expect);
+  }
+  return {};
+}
+
 double cpu_us() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -118,13 +150,15 @@ Result<> measure(const Options& options) {
   const auto program = TRY(load(*engine, options.file));
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
   const auto warm_at = Clock::now() + kWarmUp;
-  while (Clock::now() < warm_at) TRY(run_once(program, options));
+  const bool is_component = program.kind() == engine::ProgramKind::http_component;
+  const auto run = is_component ? &answer_once : &run_once;
+  while (Clock::now() < warm_at) TRY(run(program, options));
 
   const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
   const double cpu_before_us = cpu_us();
   std::uint64_t runs = 0;
   while (Clock::now() < end) {
-    TRY(run_once(program, options));
+    TRY(run(program, options));
     ++runs;
   }
   const double each_us = (cpu_us() - cpu_before_us) / static_cast<double>(runs);

@@ -25,6 +25,8 @@ const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 const TABLES_PER_INSTANCE: u32 = 2;
 const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const COMPONENT_INSTANCE_BYTES_MAX: usize = 1 << 20;
+/// A component that waits in the middle of a call may run on one more.
+const SPARE_STACKS: u32 = 4;
 /// Slots that keep a finished instance's pages for the next of the same function. Each may hold
 /// `keep_resident_bytes`.
 const WARM_SLOTS_MAX: u32 = 16;
@@ -70,7 +72,7 @@ fn config(options: &Options) -> Config {
         .total_component_instances(instances)
         .total_memories(instances)
         .total_tables(instances.saturating_mul(TABLES_PER_INSTANCE))
-        .total_stacks(instances.saturating_add(instances / 4))
+        .total_stacks(instances.saturating_add(instances / 4 + SPARE_STACKS))
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
         .max_memories_per_component(MEMORIES_PER_MODULE_MAX)
         .max_tables_per_component(TABLES_PER_COMPONENT_MAX)

@@ -102,6 +102,13 @@ Result<OutboundRule> parse_outbound_rule(std::string_view text) {
   return rule;
 }
 
+std::string text_of(const OutboundRule& rule) {
+  const bool is_https = rule.scheme == OutboundRule::Scheme::https;
+  const bool is_ipv6 = rule.host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", is_https ? "https" : "http", is_ipv6 ? "[" : "", rule.host,
+                     is_ipv6 ? "]" : "", rule.port);
+}
+
 Surroundings::Surroundings(const Spec& spec) {
   const std::vector<const char*> env = c_strings(spec.env);
   std::vector<const char*> mounts;

@@ -39,6 +39,9 @@ struct OutboundLimits {
 // and perhaps a port, nothing else.
 [[nodiscard]] Result<OutboundRule> parse_outbound_rule(std::string_view text);
 
+// As parse_outbound_rule() reads it, its port always there.
+[[nodiscard]] std::string text_of(const OutboundRule& rule);
+
 // What a component may see and reach beside its request. One for each revision, shared by its runs;
 // immutable and thread-safe.
 class Surroundings {
