@@ -1,5 +1,5 @@
 # A room is a folder of src/ and one static library, funcd_<name>. Files named *_test.cc become its
-# test program, *_bench.cc its benchmarks, each *_fuzz.cc a fuzz target of its own. That each header
+# test program, *_bench.cc its benchmarks, each *_fuzz.cc a fuzz target of its own, or a replay of its corpus. That each header
 # compiles by itself is what the target all_verify_interface_header_sets shows.
 #
 #   funcd_room(<name> LEVEL <n> [ROOMS <lower rooms>...] [LINK <libraries>...])
@@ -43,6 +43,16 @@ function(funcd_room name)
       add_executable(${fuzzer} ${file})
       target_link_libraries(${fuzzer} PRIVATE funcd_${name})
       target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  else()
+    # Without libFuzzer each target still runs its corpus, and a second's worth of changes of it.
+    foreach(file ${fuzzers})
+      get_filename_component(fuzzer ${file} NAME_WE)
+      add_executable(${fuzzer}_replay ${file} ${PROJECT_SOURCE_DIR}/src/testing/fuzz_replay.cc)
+      target_link_libraries(${fuzzer}_replay PRIVATE funcd_${name})
+      add_test(NAME corpus.${fuzzer}
+        COMMAND ${fuzzer}_replay ${PROJECT_SOURCE_DIR}/tests/corpus/${fuzzer})
+      set_tests_properties(corpus.${fuzzer} PROPERTIES TIMEOUT 120)
     endforeach()
   endif()
 endfunction()

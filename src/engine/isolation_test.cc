@@ -1,0 +1,148 @@
+// What one guest leaves behind, no other ever sees.
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/engine.h"
+#include "engine/task.h"
+
+namespace funcd::engine {
+namespace {
+
+constexpr std::uint32_t kInstances = 16;
+constexpr int kRounds = 100;  // many times all slots of the pool
+
+enum Finding : int { clean = 0, memory = 1, grown = 2, table = 3, global = 4, descriptor = 5 };
+
+// Looks at every byte of memory, at all of its table, its globals and descriptors, and exits with
+// what it finds; after that it soils them all. `data` is what its own memory begins with.
+std::string suspicious_module(int data) {
+  return fmt::format(R"((module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+    (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_fdstat_get"
+      (func $fd_fdstat_get (param i32 i32) (result i32)))
+    (memory (export "memory") 2 64)
+    (table $t 8 4096 funcref)
+    (global $g (mut i64) (i64.const 42))
+    (global $v (mut v128) (v128.const i64x2 0 0))
+    (data (i32.const 0) "\{0:02x}")
+    (elem declare func $start)
+
+    (func $find (param $what i32) (param $is_found i32)
+      (if (local.get $is_found) (then (call $proc_exit (local.get $what)))))
+    (func $look_at_bytes (param $what i32) (param $from i32) (param $to i32)
+      (loop $more
+        (call $find (local.get $what) (i64.ne (i64.load (local.get $from)) (i64.const 0)))
+        (local.set $from (i32.add (local.get $from) (i32.const 8)))
+        (br_if $more (i32.lt_u (local.get $from) (local.get $to)))))
+    (func $look_at_table (local $at i32)
+      (loop $more
+        (call $find (i32.const 3) (i32.eqz (ref.is_null (table.get $t (local.get $at)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $more (i32.lt_u (local.get $at) (table.size $t)))))
+
+    (func $look
+      (call $find (i32.const 1) (i32.ne (memory.size) (i32.const 2)))
+      (call $find (i32.const 1) (i32.ne (i32.load (i32.const 0)) (i32.const {1})))
+      (call $look_at_bytes (i32.const 1) (i32.const 8) (i32.const 131072))
+      (call $find (i32.const 2) (i32.eq (memory.grow (i32.const 62)) (i32.const -1)))
+      (call $look_at_bytes (i32.const 2) (i32.const 131072) (i32.const 4194304))
+      (call $find (i32.const 3) (i32.ne (table.size $t) (i32.const 8)))
+      (call $look_at_table)
+      (call $find (i32.const 3)
+        (i32.eq (table.grow $t (ref.null func) (i32.const 4088)) (i32.const -1)))
+      (call $look_at_table)
+      (call $find (i32.const 4) (i64.ne (global.get $g) (i64.const 42)))
+      (call $find (i32.const 4) (v128.any_true (global.get $v)))
+      (call $find (i32.const 5) (call $fd_fdstat_get (i32.const 0) (i32.const 64)))
+      (call $find (i32.const 5) (call $fd_fdstat_get (i32.const 1) (i32.const 64)))
+      (call $find (i32.const 5) (call $fd_fdstat_get (i32.const 2) (i32.const 64))))
+
+    (func $soil
+      (memory.fill (i32.const 0) (i32.const 0xa5) (i32.const 4194304))
+      (table.fill $t (i32.const 0) (ref.func $start) (i32.const 4096))
+      (global.set $g (i64.const -1))
+      (global.set $v (v128.const i64x2 -1 -1))
+      (drop (call $fd_close (i32.const 0)))
+      (drop (call $fd_close (i32.const 1)))
+      (drop (call $fd_close (i32.const 2))))
+
+    (func $start (export "_start") (call $look) (call $soil))
+    (func (export "twice") (call $look) (call $soil) (call $look))
+    (func (export "traps") (call $soil) unreachable)))",
+                     data, data);
+}
+
+class Isolation : public ::testing::Test {
+ protected:
+  Isolation() {
+    auto made = Engine::create({.instances_max = kInstances});
+    CHECK(made.has_value(), "{}", made.error().message);
+    engine_ = std::move(*made);
+  }
+  Program program_of(const std::string& text) {
+    const auto wasm = Engine::wasm_from_text(text);
+    CHECK(wasm.has_value(), "{}", wasm.error().message);
+    const auto code = engine_->compile(*wasm);
+    CHECK(code.has_value(), "{}", code.error().message);
+    auto program = engine_->load(*code, FileAccess::none);
+    CHECK(program.has_value(), "{}", program.error().message);
+    return std::move(*program);
+  }
+  static Ending run(const Program& program, const char* entry = "_start") {
+    BufferedStdio stdio({}, 1 << 10, 1 << 10);
+    Task task(program, {}, stdio, {}, {.entry = entry});
+    while (task.poll() != Task::State::done) {
+    }
+    return task.ending();
+  }
+
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(Isolation, WhoLooksFindsWhatWasSoiled) {
+  // The memory has grown, for one.
+  const Ending ending = run(program_of(suspicious_module(7)), "twice");
+  EXPECT_EQ(ending.kind, EndKind::exited);
+  EXPECT_EQ(ending.exit_code, Finding::memory);
+}
+
+TEST_F(Isolation, AFreshInstanceHasNothingOfEarlierOnes) {
+  std::vector<Program> programs;
+  for (int data = 1; data <= 3; ++data) programs.push_back(program_of(suspicious_module(data)));
+  for (int round = 0; round < kRounds; ++round) {
+    // One that ends by a trap, and the next of the same program and of another.
+    EXPECT_EQ(run(programs[round % 3], "traps").kind, EndKind::trapped);
+    for (const int next : {round % 3, (round + 1) % 3}) {
+      const Ending ending = run(programs[next]);
+      ASSERT_EQ(ending.kind, EndKind::returned)
+          << "round " << round << ": finding " << ending.exit_code << " " << ending.message;
+    }
+  }
+}
+
+TEST_F(Isolation, NeitherHaveThoseThatLiveAtOnce) {
+  const Program program = program_of(suspicious_module(9));
+  for (int round = 0; round < kRounds / 10; ++round) {
+    std::vector<std::unique_ptr<BufferedStdio>> streams;
+    std::vector<std::unique_ptr<Task>> tasks;
+    for (std::uint32_t count = 0; count < kInstances; ++count) {
+      streams.push_back(std::make_unique<BufferedStdio>(std::string_view(), 1 << 10, 1 << 10));
+      tasks.push_back(std::make_unique<Task>(program, GuestInput{}, *streams.back(), TaskLimits{},
+                                             TaskOptions{}));
+    }
+    for (const auto& task : tasks) {
+      while (task->poll() != Task::State::done) {
+      }
+      ASSERT_EQ(task->ending().kind, EndKind::returned) << task->ending().exit_code;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace funcd::engine
