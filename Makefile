@@ -15,6 +15,7 @@ help:
 	@echo "make check      format, layers, docs, headers, lints"
 	@echo "make bench      funcd beside its peers and its floors, one table"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60)"
+	@echo "make soak       good and bad clients and functions for SOAK_SECONDS (600), one summary"
 	@echo "make asan       unit tests and end-to-end tests under address and undefined-behaviour sanitizers"
 	@echo "make tsan       unit tests and end-to-end tests under the thread sanitizer"
 	@echo "make hooks      run the quick checks at each commit, from now on"
@@ -57,8 +58,13 @@ bench:
 
 .PHONY: fuzz
 fuzz:
-	@tools/setup build fuzz
+	@tools/setup build fuzz test
 	@tools/fuzz
+
+.PHONY: soak
+soak: build
+	@tools/setup test
+	@FUNCD_BIN=build/release/funcd $${XDG_CACHE_HOME:-$$HOME/.cache}/funcd/venv/bin/python tests/soak/run
 
 .PHONY: hooks
 hooks:

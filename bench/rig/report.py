@@ -36,6 +36,12 @@ BARS = (
     Bar("funcd/gojson", "kept/gojson", 1 / 3, "gojson / the article's server, kept"),
     Bar("funcd/gojson", "written/gojson", 1 / 1000, "gojson / the article's server, as written"),
     Bar("start-warm", None, 50, "start with warm cache to first answer, ms"),
+    Bar("epochs/cjson", None, 105, "cjson: CPU with epochs, of that without, %"),
+    Bar("epochs/gojson", None, 105, "gojson: CPU with epochs, of that without, %"),
+    Bar("spinner", None, 5, "p99 beside what spins, over that alone, ms"),
+    Bar("spinner-end", None, 50, "a spinner ends after its limit, ms"),
+    Bar("sleepers", None, 400, "RSS with 5,000 invocations asleep, MiB"),
+    Bar("sleepers-p99", None, 5, "p99 beside what sleeps, over that alone, ms"),
     Bar("rss", None, 64, "RSS after the requests, compiled by itself, MiB"),
     Bar("rss-warm", None, 64, "RSS after the requests, from the cache, MiB"),
 )

@@ -53,6 +53,7 @@ class Task {
   [[nodiscard]] State poll();
 
   [[nodiscard]] TimePoint wake_at() const { return wake_at_; }
+  [[nodiscard]] TimePoint deadline() const { return state_.deadline; }
   [[nodiscard]] const Ending& ending() const { return ending_; }
   // Size of its linear memories, bytes; they only grow.
   [[nodiscard]] std::uint64_t memory_bytes() const { return usage_.memory_bytes; }

@@ -1,5 +1,6 @@
 #include "http/request_parser.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <cstring>
@@ -62,6 +63,18 @@ GrammarError describe(const boost::beast::error_code& error) {
     return {400, kBadRequest, "transfer-encoding contradicts another field"};
   }
   return {400, kBadRequest, "the head of the request is malformed"};
+}
+
+// Whether the request line ends in a version of HTTP, one that is spoken here or another
+// (RFC 9112 2.3).
+bool ends_in_version(std::string_view head) {
+  constexpr std::string_view kVersion = " HTTP/0.0";
+  const std::string_view line = head.substr(0, head.find("\r\n"));
+  if (line.size() < kVersion.size()) return false;
+  const std::string_view end = line.substr(line.size() - kVersion.size());
+  const bool is_numbered = is_digits(end.substr(6, 1)) && end[7] == '.' && is_digits(end.substr(8));
+  // Method, target and version have two spaces between them.
+  return end.starts_with(" HTTP/") && is_numbered && std::ranges::count(line, ' ') == 2;
 }
 
 }  // namespace
@@ -181,6 +194,9 @@ RequestParser::HeadProgress RequestParser::finish_head(std::string_view text) {
   BeastError error;
   const std::size_t taken = grammar_->put(boost::asio::buffer(text.data(), text.size()), error);
   if (refusal_.status != 0) return HeadProgress::refused;
+  if (error == beast_http::error::bad_version && !ends_in_version(text)) {
+    return refuse(400, kBadRequest, "the request line is not method, target and version");
+  }
   if (error) {
     const GrammarError what = describe(error);
     return refuse(what.status, what.reason, what.detail);

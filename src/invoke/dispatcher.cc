@@ -20,6 +20,9 @@ std::uint64_t first_id() {
   return id;
 }
 
+// Of the CPU that a guest has had.
+constexpr std::chrono::milliseconds kYoung{5};
+
 contract::Failure failure_of(const registry::Match& match) {
   switch (match.kind) {
     case registry::Match::Kind::method_not_allowed:
@@ -100,6 +103,34 @@ void Dispatcher::drive_later(std::uint64_t key) {
   boost::asio::post(loop_.io(), [this, key] {
     if (Invocation* invocation = invocations_.find(key)) invocation->drive();
   });
+}
+
+void Dispatcher::queue_for_slice(std::uint64_t key, Duration guest_elapsed) {
+  (guest_elapsed < kYoung ? young_ : old_).push_back(key);
+  if (std::exchange(is_slice_posted_, true)) return;
+  boost::asio::post(loop_.io(), [this] { give_slice(); });
+}
+
+void Dispatcher::give_slice() {
+  is_slice_posted_ = false;
+  if (Invocation* invocation = next_for_slice()) invocation->drive();
+  if (is_slice_posted_ || (young_.empty() && old_.empty())) return;
+  is_slice_posted_ = true;
+  boost::asio::post(loop_.io(), [this] { give_slice(); });
+}
+
+Invocation* Dispatcher::next_for_slice() {
+  while (!young_.empty() || !old_.empty()) {
+    const bool is_old = young_.empty() || (is_turn_of_old_ && !old_.empty());
+    std::deque<std::uint64_t>& queue = is_old ? old_ : young_;
+    const std::uint64_t key = queue.front();
+    queue.pop_front();
+    Invocation* invocation = invocations_.find(key);
+    if (invocation == nullptr) continue;  // its client has left
+    is_turn_of_old_ = !is_old;
+    return invocation;
+  }
+  return nullptr;
 }
 
 void Dispatcher::wake(void* dispatcher, std::uint64_t key) {

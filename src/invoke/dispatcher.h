@@ -68,7 +68,7 @@ class Dispatcher final : public http::Handler {
   // What on_request and a new catalog do with a request.
   void route(Invocation& invocation);
   void refuse(Invocation& invocation, const registry::Match& match);
-  // Gives an invocation its next slice, once other work of the loop had its turn.
+  // Drives an invocation that waited, once other work of the loop had its turn.
   void drive_later(std::uint64_t key);
   // A callback for another thread: posts its result to the invocation, if that is still there.
   template <class T>
@@ -81,6 +81,12 @@ class Dispatcher final : public http::Handler {
       });
     };
   }
+  // Has a guest that used up its slice wait for its next one.
+  void queue_for_slice(std::uint64_t key, Duration guest_elapsed);
+  // Gives one guest its slice: however many want one, the loop looks at its connections between
+  // two.
+  void give_slice();
+  [[nodiscard]] Invocation* next_for_slice();
   // An engine::Waker's.
   static void wake(void* dispatcher, std::uint64_t key);
   // Tries those that wait, oldest first.
@@ -91,6 +97,12 @@ class Dispatcher final : public http::Handler {
   DispatcherOptions options_;
   std::shared_ptr<const registry::Catalog> catalog_;
   InvocationTable<Invocation> invocations_;
+  // Keys of guests that want a slice. Those that have had little take turns with those that have
+  // had much, so that a run of some milliseconds does not wait for all that spin.
+  std::deque<std::uint64_t> young_;
+  std::deque<std::uint64_t> old_;
+  bool is_turn_of_old_ = false;
+  bool is_slice_posted_ = false;
   std::deque<std::uint64_t> waiting_;   // keys; of admission
   std::deque<std::uint64_t> building_;  // keys; of requests for a first build
   std::uint64_t next_id_;

@@ -189,7 +189,9 @@ void Invocation::poll(TimePoint now) {
       finish();
       return;
     case engine::Task::State::runnable:
-      dispatcher_.drive_later(key_);
+      // Its end is on time, however many have their turn before it.
+      timer_.arm(task_->deadline());
+      dispatcher_.queue_for_slice(key_, guest_elapsed_);
       return;
     case engine::Task::State::sleeping:
     case engine::Task::State::waiting:

@@ -13,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace funcd::server;  // NOLINT: one function
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Config config;
+  config.cache_dir = "cache";  // load_config() gives it one
   const auto applied = apply_config_file(config, text, "folder/funcd.toml");
   if (!applied) {
     CHECK(applied.error().message.starts_with("folder/funcd.toml:"), "{}", applied.error().message);

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +34,14 @@ Result<std::vector<http::Listener>> listen(const http::Endpoint& endpoint, std::
               listeners.error().message, flag);
 }
 
+// Large buffers are mapped each by itself, so that their memory goes back when they do. Left alone,
+// the allocator keeps what many large bodies at once have taken.
+void give_back_large_buffers() {
+  constexpr int kMappedFrom = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, kMappedFrom);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kMappedFrom);
+}
+
 }  // namespace
 
 Server::Server(const Config& config)
@@ -44,6 +53,7 @@ Server::Server(const Config& config)
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::create(const Config& config) {
+  give_back_large_buffers();
   std::unique_ptr<Server> server(new Server(config));
   TRY(server->bind());
   TRY(server->make_engine());

@@ -129,6 +129,25 @@ def test_loops_on_every_worker_hold_up_nobody(server):
             assert len(took) >= 3 and sorted(took)[len(took) // 2] < 0.050 * patience(), took
 
 
+def test_many_loops_hold_up_nobody(folder, start):
+    """However many spin on a worker, it looks at its connections after each slice: a request waits
+    for one of them, not for all."""
+    folder.put("hello", guests.prints(HELLO))
+    folder.put("spins", hostile.loops(), '[limits]\ntimeout = "3s"\nconcurrency = 48\n')
+    server = start("--workers", "1")
+    with ThreadPoolExecutor(48) as pool:
+        loops = [pool.submit(server.get, "/spins") for _ in range(48)]
+        wait_until(lambda: server.functions()["spins"]["in_flight"] == 48, "loops run")
+        took = []
+        with server.connect(timeout=5) as connection:
+            for _ in range(50):
+                started = time.monotonic()
+                assert connection.request("GET", "/hello").body == HELLO
+                took.append(time.monotonic() - started)
+        assert sorted(took)[25] < 0.020 * patience(), took
+        assert all(each.result().status == 504 for each in loops)
+
+
 def test_memory_is_given_back(server):
     server.get("/within")
     before = server.admin("/v1/status").json["rss_bytes"]

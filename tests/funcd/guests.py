@@ -85,6 +85,15 @@ def prints(out: bytes | str, *, err: bytes = b"", exit_code: int | None = None,
     return module(body, out + err)
 
 
+def prints_many(piece: bytes, times: int) -> bytes:
+    """Much output from little memory."""
+    return module(f"""(local $i i32)
+      (loop $more
+        (call $write (i32.const 1) (i32.const 1024) (i32.const {len(piece)}))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $more (i32.lt_u (local.get $i) (i32.const {times}))))""", piece)
+
+
 def prints_json(value) -> bytes:
     return prints(json.dumps(value, ensure_ascii=False))
 
