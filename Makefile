@@ -16,8 +16,8 @@ help:
 	@echo "make bench      funcd beside its peers and its floors, one table"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make soak       good and bad clients and functions for SOAK_SECONDS (600), one summary"
-	@echo "make asan       unit tests and end-to-end tests under address and undefined-behaviour sanitizers"
-	@echo "make tsan       unit tests and end-to-end tests under the thread sanitizer"
+	@echo "make asan       unit, end-to-end and fault tests under address and undefined-behaviour sanitizers"
+	@echo "make tsan       unit, end-to-end and fault tests under the thread sanitizer"
 	@echo "make hooks      run the quick checks at each commit, from now on"
 	@echo "make clean      remove build/"
 

@@ -12,7 +12,7 @@ import pytest
 
 from funcd import guests
 from funcd.client import Closed, Connection, format_request
-from funcd.waiting import patience, wait_until
+from funcd.waiting import is_sanitized, patience, wait_until
 
 HELLO = b'{"hello":"world"}'
 MARKER = b'{"marker":"smuggled"}'
@@ -180,7 +180,8 @@ def test_trailers_and_extensions_without_end(server):
 
 
 def rss_bytes(server) -> int:
-    return server.admin("/v1/status").json["rss_bytes"]
+    """0 where it says nothing about the server."""
+    return 0 if is_sanitized() else server.admin("/v1/status").json["rss_bytes"]
 
 
 def test_a_flood_of_connections(server):

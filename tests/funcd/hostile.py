@@ -52,7 +52,10 @@ def grows_memory() -> bytes:
 
 def touches_memory(mebibytes: int, then: str) -> bytes:
     """Grows by so much in one step, writes to each page, prints."""
-    pages = mebibytes * 16
+    return touches_pages(mebibytes * 16, then)
+
+
+def touches_pages(pages: int, then: str) -> bytes:
     body = f"""(local $at i32) (local $end i32)
       (local.set $at (i32.mul (memory.size) (i32.const {PAGE})))
       (if (i32.eq (memory.grow (i32.const {pages})) (i32.const -1)) (then unreachable))

@@ -8,9 +8,14 @@ from funcd.binary import find_binary
 T = TypeVar("T")
 
 
+def is_sanitized() -> bool:
+    """Whether the binary runs under a sanitizer, which keeps memory that was freed."""
+    return find_binary().parent.name in ("asan", "tsan")
+
+
 def patience() -> int:
     """How many times slower than usual a bound may be: sanitizers take their time."""
-    return 5 if find_binary().parent.name in ("asan", "tsan") else 1
+    return 5 if is_sanitized() else 1
 
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
