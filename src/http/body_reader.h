@@ -36,6 +36,9 @@ class BodyReader {
   [[nodiscard]] std::span<char> room();
   void commit(std::size_t bytes);
 
+  // Memory that the body takes.
+  [[nodiscard]] std::size_t held_bytes() const { return buffer_.capacity(); }
+
   // Some of it has arrived.
   [[nodiscard]] bool has_begun() const { return has_begun_; }
   [[nodiscard]] bool is_complete() const { return is_complete_; }

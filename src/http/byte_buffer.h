@@ -14,6 +14,7 @@ class ByteBuffer {
  public:
   [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] bool is_empty() const { return size_ == 0; }
 
   // At least `bytes` to write to; what was written counts after commit().

@@ -15,6 +15,7 @@ enum class BodyError {
   too_large,  // longer than bytes_max; the session closes the connection after the response
   timed_out,  // did not arrive within the body timeout
   malformed,  // bad chunk; the connection is closed after the response
+  no_room,    // the server holds as many bytes of bodies as it may; closed as well
 };
 
 // What an exchange tells the one who answers it. Called on the loop's thread only.
@@ -67,6 +68,9 @@ class Exchange {
   // for, the client is given the body timeout to send some of it.
   virtual void more_body() = 0;
 
+  // Whether the body of a response may be so long at this moment: bodies that wait for their
+  // clients to read them are bounded in all.
+  [[nodiscard]] virtual bool has_room(std::uint64_t /*body_bytes*/) const { return true; }
   // Ends the exchange. What was not read of the body is read and dropped up to a small limit, or
   // else the connection is closed.
   virtual void respond(Response response) = 0;

@@ -26,7 +26,7 @@ void Output::write(Response&& response, const ResponseContext& context) {
   CHECK(body_.empty());
   if (write_head(response, context, bytes_) == BodyFraming::none) return;
   body_ = std::move(response.body);
-  if (body_.size() > kCopiedBodyBytesMax) return;
+  if (body_.size() > kCopiedBodyBytesMax) return held_.hold(body_.capacity());
   bytes_.append(body_);
   body_.clear();
 }
@@ -77,6 +77,7 @@ Output::Progress Output::flush() {
 void Output::clear() {
   bytes_.clear(kKeptBytesMax);
   body_ = std::string();
+  held_.hold(0);
   sent_ = 0;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "http/byte_buffer.h"
+#include "http/held_bytes.h"
 #include "http/message.h"
 #include "http/response_writer.h"
 #include "http/server_counters.h"
@@ -25,7 +26,8 @@ class Output {
     lost,      // there is no connection any more
   };
 
-  Output(Socket& socket, ServerCounters& counters) : socket_(socket), counters_(counters) {}
+  Output(Socket& socket, ServerCounters& counters, HeldBytes& held)
+      : socket_(socket), counters_(counters), held_(held) {}
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
@@ -36,6 +38,9 @@ class Output {
   [[nodiscard]] BodyFraming begin(const Response& head, const ResponseContext& context) {
     return write_head(head, context, bytes_);
   }
+
+  // Nothing will be sent any more.
+  void give_up() { held_.hold(0); }
 
   // Flush before more is written: what waits is bounded.
   [[nodiscard]] bool is_full() const;
@@ -66,6 +71,7 @@ class Output {
   std::string body_;      // follows bytes_, when too large to be copied behind it
   std::size_t sent_ = 0;  // of both
   bool is_waiting_ = false;
+  HeldBytes::Share held_;  // body_
 };
 
 }  // namespace funcd::http

@@ -60,7 +60,8 @@ Session::Session(SessionHost& host, Socket socket, std::string remote_address,
       parser_({.header_bytes_max = host.options.header_bytes_max,
                .fields_max = host.options.fields_max,
                .target_bytes_max = host.options.target_bytes_max}),
-      output_(socket_, host.counters),
+      body_held_(host.held),
+      output_(socket_, host.counters, host.held),
       timer_(host.loop.timers(), this, &Session::on_timer) {}
 
 void Session::start() {
@@ -84,6 +85,8 @@ void Session::close() {
   timer_.disarm();
   boost::system::error_code ignored;
   socket_.close(ignored);
+  body_held_.hold(0);
+  output_.give_up();
   if (is_in_flight) host_.counters.hangups.add();
   host_.on_closed(*this);
   if (!is_in_flight) return;
@@ -246,6 +249,10 @@ bool Session::step_body() {
     case BodyReader::Progress::need_more:
       break;
   }
+  if (!body_held_.try_hold(body_.held_bytes())) {
+    give_body_error(BodyError::no_room);
+    return true;
+  }
   send_continue();
   if (!flush()) return false;
   if (is_peer_done_) {
@@ -320,6 +327,7 @@ void Session::respond(Response response) {
 
 void Session::leave_exchange(bool is_last) {
   listener_ = nullptr;
+  body_held_.hold(0);
   in_.unpin();
   if (is_last) {
     phase_ = Phase::finishing;
@@ -366,12 +374,6 @@ void Session::refuse(const Refusal& refusal) {
   write(refusal_response(refusal), true, parser_.head().method);
   phase_ = Phase::finishing;
   host_.handler.on_refused(refusal.status);
-}
-
-void Session::give_body_error(BodyError error) {
-  is_body_given_ = is_body_bad_ = true;
-  is_part_asked_ = false;
-  listener_->on_body_error(error);
 }
 
 void Session::start_read() {

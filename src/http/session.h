@@ -12,6 +12,7 @@
 #include "http/body_reader.h"
 #include "http/exchange.h"
 #include "http/handler_memory.h"
+#include "http/held_bytes.h"
 #include "http/input_buffer.h"
 #include "http/output.h"
 #include "http/request_parser.h"
@@ -28,7 +29,7 @@ class Session;
 // that was closed still waits for.
 struct SessionHost {
   SessionHost(Loop& on, const ServerOptions& with, Handler& to)
-      : loop(on), options(with), handler(to) {}
+      : loop(on), options(with), handler(to), held(with.held_bytes_max) {}
 
   // The session is closed: the host forgets it. It is gone when its last operation has ended.
   virtual void on_closed(Session& session) = 0;
@@ -37,6 +38,7 @@ struct SessionHost {
   const ServerOptions options;
   Handler& handler;
   ServerCounters counters;
+  HeldBytes held;
   DateField date;
   bool is_draining = false;
 
@@ -71,6 +73,9 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   void read_body(std::size_t bytes_max) override;
   void stream_body(std::size_t bytes_max) override;
   void more_body() override;
+  [[nodiscard]] bool has_room(std::uint64_t body_bytes) const override {
+    return host_.held.has_room(body_bytes);
+  }
   void respond(Response response) override;
   [[nodiscard]] bool begin(Response head, std::optional<std::uint64_t> content_length) override;
   [[nodiscard]] bool write(std::string_view bytes) override;
@@ -153,6 +158,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   InputBuffer in_;
   RequestParser parser_;
   BodyReader body_;
+  HeldBytes::Share body_held_;
   Output output_;
 
   RequestHead head_;

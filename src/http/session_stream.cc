@@ -74,6 +74,12 @@ bool Session::give_part() {
   return true;
 }
 
+void Session::give_body_error(BodyError error) {
+  is_body_given_ = is_body_bad_ = true;
+  is_part_asked_ = false;
+  listener_->on_body_error(error);
+}
+
 void Session::send_continue() {
   if (!parser_.expects_continue() || is_continue_sent_ || body_.has_begun() || is_begun_) return;
   is_continue_sent_ = true;

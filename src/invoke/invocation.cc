@@ -24,6 +24,8 @@ contract::Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
       return {Reason::request_timeout, "the request body did not arrive in time"};
     case http::BodyError::malformed:
       return {Reason::bad_request, "the request body is malformed"};
+    case http::BodyError::no_room:
+      return {Reason::overloaded, "request bodies take as much memory as they may"};
   }
   return {Reason::internal, ""};
 }
@@ -205,6 +207,12 @@ void Invocation::finish() {
   auto shaped = contract::shape(call(), task_->ending(), std::move(stdio_->out()), kv);
   if (const auto* failure = std::get_if<contract::Failure>(&shaped)) {
     fail(*failure, contract::style_for(*revision_, dispatcher_.options_.errors));
+    return;
+  }
+  // Before anything of it is kept: who is told to come back has changed nothing.
+  if (!exchange_.has_room(std::get<http::Response>(shaped).body.size())) {
+    fail(
+        {Reason::overloaded, "responses that clients do not read take as much memory as they may"});
     return;
   }
   if (kv.is_empty() || dispatcher_.options_.kv == nullptr) {

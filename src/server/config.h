@@ -57,7 +57,7 @@ struct Config {
   engine::CompilerLimits compiler;
   bool has_baseline = true;  // functions go live with baseline code until it is through
 
-  http::ServerOptions http;  // connections_max is that of all workers together
+  http::ServerOptions http;  // connections_max, held_bytes_max: those of all workers together
   std::chrono::milliseconds drain_timeout{30'000};
 
   contract::ErrorStyle errors = contract::ErrorStyle::precise;

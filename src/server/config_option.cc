@@ -169,6 +169,8 @@ const auto kOptions = std::to_array<Option>({
 
     {"http.connections", "open connections at once; one more is closed at once",
      CountField{MEMBER(http.connections_max), 1, 1'000'000}},
+    {"http.body_memory", "bodies held in memory at once; one more gets 503",
+     BytesField{MEMBER(http.held_bytes_max), kMiB, 1024 * kGiB}},
     {"http.header_size", "request line and header together; more gets 431",
      BytesField{MEMBER(http.header_bytes_max), 1024, kMiB}},
     {"http.fields", "header fields of a request; more gets 431",

@@ -127,6 +127,7 @@ void Server::make_workers() {
 
   http::ServerOptions http = config_.http;
   http.connections_max = std::max<std::size_t>(http.connections_max / config_.workers, 1);
+  http.held_bytes_max = std::max<std::uint64_t>(http.held_bytes_max / config_.workers, 1);
   for (std::size_t worker = 0; worker < config_.workers; ++worker) {
     invoke::DispatcherOptions options;
     options.worker = worker;

@@ -240,6 +240,40 @@ def test_requests_that_nobody_reads_the_answers_of(server):
         assert rss_bytes(server) - before < 32 << 20
 
 
+def test_bodies_are_bounded_in_all(folder, start):
+    """However many clients send large bodies, or leave large responses unread, together they hold
+    what the server allows, and who is too much is told to come back."""
+    folder.put("stdin", guests.echoes_stdin())
+    folder.put("big", guests.prints_many(b"x" * 65536, BIG_BYTES >> 16))
+    server = start("--http-body-memory", "16MiB", "--workers", "1")
+    half = post(f"content-length: {BIG_BYTES}", body=b"x" * (BIG_BYTES // 2 + 1))
+
+    def is_refused(raw: bytes, seconds: float) -> bool:
+        with server.connect(timeout=seconds) as one_more:
+            try:
+                one_more.send(raw)
+                answer = one_more.receive()
+            except (TimeoutError, OSError):
+                return False
+            assert (answer.status, answer.reason) == (503, "overloaded"), answer
+            return int(answer.header("retry-after")) >= 1
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(server.connect()).send(half)
+        wait_until(lambda: is_refused(half, 0.3), "one more is refused")
+        assert server.post("/stdin", b"x" * 1000).body == b"x" * 1000
+    wait_until(lambda: server.post("/stdin", b"x" * BIG_BYTES).status == 200, "there is room again")
+    big = format_request("GET", "/big")
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(server.connect())
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.send(big)
+        wait_until(lambda: is_refused(big, 0.3), "one more is refused")
+    wait_until(lambda: server.get("/big").status == 200, "there is room again")
+
+
 def test_a_client_that_reads_slowly_gets_all(server):
     """Slow is not silent: as long as it goes on, it is served."""
     with server.connect() as connection:
