@@ -22,7 +22,9 @@ endif()
 target_link_options(funcd_options INTERFACE -Wl,--gc-sections)
 
 if(FUNCD_SANITIZE)
-  target_compile_options(funcd_options INTERFACE -fsanitize=${FUNCD_SANITIZE} -fno-sanitize-recover=undefined)
+  # Its check of types needs descriptors, and takes objects for others where there are none left.
+  target_compile_options(funcd_options INTERFACE -fsanitize=${FUNCD_SANITIZE} -fno-sanitize-recover=undefined
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>)
   target_link_options(funcd_options INTERFACE -fsanitize=${FUNCD_SANITIZE})
 endif()
 if(FUNCD_FUZZ)

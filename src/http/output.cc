@@ -11,8 +11,6 @@
 namespace funcd::http {
 namespace {
 
-// Copying less than this is cheaper than a second element in the send.
-constexpr std::size_t kCopiedBodyBytesMax = 16 * 1024;
 constexpr std::size_t kFullBytes = 16 * 1024;
 // Kept for the next response.
 constexpr std::size_t kKeptBytesMax = 20 * 1024;
@@ -26,7 +24,7 @@ void Output::write(Response&& response, const ResponseContext& context) {
   CHECK(body_.empty());
   if (write_head(response, context, bytes_) == BodyFraming::none) return;
   body_ = std::move(response.body);
-  if (body_.size() > kCopiedBodyBytesMax) return held_.hold(body_.capacity());
+  if (body_.size() > kSmallBodyBytesMax) return held_.hold(body_.capacity());
   bytes_.append(body_);
   body_.clear();
 }

@@ -19,6 +19,9 @@ namespace funcd::http {
 // large body is not copied but sent from where it is. Owned by its session.
 class Output {
  public:
+  // Copying less than this is cheaper than a second element in the send; it is not held either.
+  static constexpr std::size_t kSmallBodyBytesMax = 16 * 1024;
+
   enum class Progress : std::uint8_t {
     done,      // all is sent
     advanced,  // some is sent; wait()

@@ -74,7 +74,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   void stream_body(std::size_t bytes_max) override;
   void more_body() override;
   [[nodiscard]] bool has_room(std::uint64_t body_bytes) const override {
-    return host_.held.has_room(body_bytes);
+    return body_bytes <= Output::kSmallBodyBytesMax || host_.held.has_room(body_bytes);
   }
   void respond(Response response) override;
   [[nodiscard]] bool begin(Response head, std::optional<std::uint64_t> content_length) override;

@@ -79,6 +79,11 @@ struct StreamServer : TestServer {
       if (on_stream) on_stream();
     };
   }
+  // Sessions that are still open tell the streamer, so the server goes first.
+  ~StreamServer() { server.reset(); }
+  StreamServer(const StreamServer&) = delete;
+  StreamServer& operator=(const StreamServer&) = delete;
+
   void wait_for_request() {
     EXPECT_TRUE(run_until([&] { return streamer.exchange != nullptr; }));
   }
