@@ -211,10 +211,10 @@ TEST(ConfigOption, EveryOptionReadsWhatItShows) {
 // Catches an option that is bound to another one's member.
 TEST(ConfigOption, EveryOptionSetsItsOwnMember) {
   const std::map<std::string_view, std::string> others = {
-      {"source", "elsewhere"},     {"listen", "[::1]:80"},       {"admin", "off"},
-      {"cache_dir", "/elsewhere"}, {"cache_size", "777MiB"},     {"access_log", "true"},
-      {"errors", "bad-request"},   {"log.level", "debug"},       {"log.format", "json"},
-      {"epochs", "false"},         {"compile.memory", "777MiB"}, {"compile.baseline", "false"},
+      {"source", "elsewhere"},       {"listen", "[::1]:80"},       {"admin", "off"},
+      {"cache_dir", "/elsewhere"},   {"cache_size", "777MiB"},     {"access_log", "true"},
+      {"errors", "bad-request"},     {"log.level", "debug"},       {"log.format", "json"},
+      {"epochs", "false"},           {"compile.memory", "777MiB"}, {"compile.baseline", "false"},
       {"http.body_memory", "777MiB"}};
   for (const auto& option : options()) {
     Config config;
