@@ -98,7 +98,7 @@ def _epochs(bench: Bench, seconds: int, rounds: int) -> list[Moment]:
 def _source(bench: Bench, name: str, module: bytes, limits: str) -> Path:
     source = bench.folder / f"{name}s"
     source.mkdir()
-    for file in ("cjson.wasm", "cjson.toml"):
+    for file in ("cjson.wasm", "cjson.toml", "item.schema.json"):
         shutil.copy(bench.examples / file, source)
     (source / f"{name}.toml").write_text(f"[limits]\n{limits}\n")
     (source / f"{name}.wasm").write_bytes(module)
