@@ -149,6 +149,16 @@ def _receive(client: socket.socket) -> None:
         raise BenchError(f"a spinner answered {answer[:40]!r}")
 
 
+def _wait_until_idle(server: Server) -> None:
+    """Until all that was sent has been begun: the server takes no CPU any more."""
+    deadline_s, before_s = time.monotonic() + rate.TIMEOUT_S, -1.0
+    while server.cpu_s() - before_s > 0.01:
+        if time.monotonic() > deadline_s:
+            raise BenchError(f"{server.name}: does not come to rest")
+        before_s = server.cpu_s()
+        time.sleep(0.5)
+
+
 def _sleepers(bench: Bench, seconds: int) -> list[Moment]:
     """All of them asleep at once in poll_oneoff, on one worker."""
     say(f"beside {SLEEPERS} that sleep")
@@ -164,6 +174,7 @@ def _sleepers(bench: Bench, seconds: int) -> list[Moment]:
         try:
             for _ in range(SLEEPERS):
                 clients.append(_send(server, "/sleep"))
+            _wait_until_idle(server)
             beside_ms = _p99_ms(server, seconds)
             rss_mib = server.rss_bytes() / MIB
             for client in clients:
