@@ -144,7 +144,7 @@ void bound_this_process(std::uint64_t memory_bytes_max) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit memory{memory_bytes_max, memory_bytes_max};
   const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_DATA, &memory);
+  if (kIsCompilerMemoryBounded) ::setrlimit(RLIMIT_DATA, &memory);
   ::setrlimit(RLIMIT_CORE, &no_core);
 }
 

@@ -12,6 +12,13 @@
 
 namespace funcd::engine {
 
+// Not where a sanitizer has more memory of its own than any limit.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kIsCompilerMemoryBounded = false;
+#else
+inline constexpr bool kIsCompilerMemoryBounded = true;
+#endif
+
 // What compiling one artifact may take.
 struct CompilerLimits {
   std::chrono::milliseconds timeout{120'000};
