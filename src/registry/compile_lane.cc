@@ -11,9 +11,9 @@ CompileLane::CompileLane(engine::Tier tier, Compile compile, std::uint64_t artif
       artifact_bytes_max_(artifact_bytes_max),
       on_done_(std::move(on_done)) {}
 
-void CompileLane::add(Job job) {
+void CompileLane::add(const Job& job) {
   const std::lock_guard lock(mutex_);
-  jobs_.try_emplace({job.bytes, job.digest}, std::move(job));
+  jobs_.try_emplace({job.bytes, job.digest}, job);
   changed_.notify_all();
 }
 

@@ -39,7 +39,7 @@ class CompileLane {
   CompileLane(engine::Tier tier, Compile compile, std::uint64_t artifact_bytes_max,
               std::function<void()> on_done);
 
-  void add(Job job);
+  void add(const Job& job);
   // What is done since the last call.
   [[nodiscard]] std::vector<Done> take();
 

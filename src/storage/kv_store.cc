@@ -90,11 +90,11 @@ void SqliteKvStore::run(const std::stop_token& stop) {
       reads.swap(reads_);
       writes.swap(writes_);
     }
-    serve(std::move(reads), std::move(writes));
+    serve(reads, writes);
   }
 }
 
-void SqliteKvStore::serve(std::vector<Read> reads, std::vector<Write> writes) {
+void SqliteKvStore::serve(const std::vector<Read>& reads, std::vector<Write>& writes) {
   Result<> ready = open();
   if (ready) ready = look_for_changes();
   for (const Read& read : reads) {

@@ -100,7 +100,7 @@ class SqliteKvStore final : public KvStore {
   using Drafts = std::map<std::string, Draft>;
 
   [[nodiscard]] bool is_full() const;
-  void serve(std::vector<Read> reads, std::vector<Write> writes);
+  void serve(const std::vector<Read>& reads, std::vector<Write>& writes);
   [[nodiscard]] Result<> open();
   // Forgets what is known where another process has written since.
   [[nodiscard]] Result<> look_for_changes();
