@@ -15,6 +15,7 @@ extern "C" {
 typedef struct fb_engine fb_engine;
 typedef struct fb_program fb_program;
 typedef struct fb_task fb_task;
+typedef struct fb_snapshot fb_snapshot;
 typedef struct fb_http_task fb_http_task;
 typedef struct fb_surroundings fb_surroundings;
 
@@ -153,7 +154,8 @@ typedef struct fb_ending {
 } fb_ending;
 
 /* A run of `entry` (a function without parameters; empty: instantiate only; of a component any other
- * text stands for wasi:cli/run) in a fresh instance.
+ * text stands for wasi:cli/run) in a fresh instance; of a module's entry other than _start after
+ * _initialize, where it exports one.
  * Nothing runs before the first poll. `guest` and `usage` outlive the task. Not thread-safe. */
 fb_task* fb_task_new(const fb_program* program, const char* entry, void* guest,
                      const fb_limits* limits, fb_usage* usage, const fb_files* files,
@@ -251,6 +253,29 @@ typedef void (*fb_sink)(void* context, const uint8_t* bytes, size_t size);
 int32_t fb_http_take_body(fb_http_task* task, size_t bytes_max, void* context, fb_sink sink,
                           fb_bytes* error);
 void fb_http_trailers(const fb_http_task* task, void* context, fb_visit_field visit);
+
+/* Whether a module exports the functions of a reactor, _initialize and handle, and no _start. */
+bool fb_is_reactor(const uint8_t* wasm, size_t size);
+
+/* A module on its way to one that starts from what a run of it has left in memory. It is compiled
+ * quickly, for these runs only. Of a reactor the build calls _initialize and, with `is_warm`,
+ * funcd_warm or handle; a command is stopped before main. Fails for what cannot be stopped there. */
+fb_snapshot* fb_snapshot_new(const fb_engine* engine, const uint8_t* wasm, size_t size, bool is_warm,
+                             fb_bytes* error);
+/* The run that leaves the snapshot, or a plain one as an invocation without it is. As fb_task_new;
+ * `snapshot` outlives the task. */
+fb_task* fb_snapshot_run(const fb_snapshot* snapshot, bool is_build, void* guest,
+                         const fb_limits* limits, fb_usage* usage);
+/* The function that the build has called last. */
+void fb_snapshot_last_call(const fb_snapshot* snapshot, fb_bytes* name);
+/* The module that starts from it, once after a build has returned. Invocations call handle of it,
+ * or _start. Its exports "funcd:asked:clock" and so on say what the build has `asked` for. */
+enum { FB_ASKED_CLOCK = 1, FB_ASKED_RANDOM = 2, FB_ASKED_ENVIRONMENT = 4 };
+bool fb_snapshot_module(const fb_snapshot* snapshot, uint32_t asked, fb_bytes* wasm,
+                        fb_bytes* error);
+void fb_snapshot_delete(fb_snapshot* snapshot);
+/* Changes when another snapshot is made of the same module. */
+uint32_t fb_snapshot_recipe(void);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 
 use crate::component::ComponentGuest;
 use crate::host::{self, Guest, Host};
+use crate::snapshot::Scratches;
 use crate::{Bytes, files, give, slice};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -31,6 +32,9 @@ const SPARE_STACKS: u32 = 4;
 /// `keep_resident_bytes`.
 const WARM_SLOTS_MAX: u32 = 16;
 
+/// Initial memory that is kept as one image, with the zeros in it.
+const IMAGE_BYTES_MAX: u64 = 256 << 20;
+
 #[repr(C)]
 pub struct Options {
     instances_max: u32,
@@ -52,6 +56,8 @@ pub struct BridgeEngine {
     pub with_files: Linker<Guest>,
     /// For components; made for the first of them.
     components: OnceLock<component::Linker<ComponentGuest>>,
+    /// For the runs that snapshots are made of.
+    pub scratches: Scratches,
 }
 
 impl BridgeEngine {
@@ -100,6 +106,9 @@ fn config(options: &Options) -> Config {
         .wasm_backtrace_max_frames(NonZeroUsize::new(TRACE_FRAMES_MAX))
         .wasm_backtrace_details(WasmBacktraceDetails::Enable)
         .native_unwind_info(false)
+        // A snapshot's memory is an image that is mapped, however sparse; else it would be copied
+        // together at each start.
+        .memory_guaranteed_dense_image_size(IMAGE_BYTES_MAX)
         // Its heap is not bounded by a store's limits.
         .wasm_gc(false);
     config
@@ -109,7 +118,8 @@ fn new_engine(options: &Options, host: &'static Host) -> Result<BridgeEngine> {
     let engine = Engine::new(&config(options))?;
     let plain = host::link(&engine, host)?;
     let with_files = files::link(&engine)?;
-    Ok(BridgeEngine { engine, host, plain, with_files, components: OnceLock::new() })
+    let scratches = Scratches::new(options.guest_stack_bytes as usize);
+    Ok(BridgeEngine { engine, host, plain, with_files, components: OnceLock::new(), scratches })
 }
 
 /// # Safety
@@ -136,6 +146,7 @@ pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_engine_tick(engine: &BridgeEngine) {
     engine.engine.increment_epoch();
+    engine.scratches.tick();
 }
 
 #[unsafe(no_mangle)]

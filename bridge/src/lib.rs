@@ -12,6 +12,7 @@ mod http_request;
 mod http_task;
 mod outbound;
 mod program;
+mod snapshot;
 mod surroundings;
 mod task;
 

@@ -2,7 +2,7 @@
 
 use crate::component::{Component, ComponentGuest, Role};
 use crate::files::{self, Files};
-use crate::host::{Guest, GuestPointer, Stopped, exited};
+use crate::host::{Guest, GuestPointer, Host, Stopped, exited};
 use crate::http_task;
 use crate::program::{Code, Program};
 use crate::{Bytes, give, one_line, text};
@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use wasmtime::{
-    Error, InstancePre, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, Trap,
+    Engine, Error, InstancePre, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, Trap,
     UpdateDeadline, WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
@@ -104,12 +104,21 @@ impl Wake for TaskWaker {
     }
 }
 
+type Run = Pin<Box<dyn Future<Output = Result<()>>>>;
+
 /// `fb_task`.
 pub struct Task {
     run: Run,
     waker: Waker,
     host_waker: Option<Arc<TaskWaker>>,
     needs_runtime: bool,
+}
+
+impl Task {
+    /// Of a run that waits for nothing but time.
+    pub fn of(run: Run) -> Task {
+        Task { run, waker: Waker::noop().clone(), host_waker: None, needs_runtime: false }
+    }
 }
 
 const RETURNED: i32 = 0;
@@ -156,8 +165,6 @@ pub unsafe extern "C" fn fb_task_new(
         needs_runtime,
     }))
 }
-
-type Run = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// # Safety
 /// As for `fb_task_new`.
@@ -212,15 +219,11 @@ async fn run_component(
     result
 }
 
-async fn run(
-    program: &Program,
-    pre: &InstancePre<Guest>,
-    entry: &'static str,
-    guest: Guest,
-) -> Result<()> {
-    let mut store = Store::new(&program.engine, guest);
+/// A store under its guest's limits, interrupted at each epoch.
+pub fn new_store(engine: &Engine, host: &'static Host, guest: Guest) -> Store<Guest> {
+    let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
-    let on_epoch = program.host.on_epoch;
+    let on_epoch = host.on_epoch;
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |context| {
         if unsafe { on_epoch(context.data().pointer.0) } {
@@ -229,9 +232,28 @@ async fn run(
             Ok(UpdateDeadline::Yield(1))
         }
     });
+    store
+}
+
+/// What a reactor is called by; only it has an `_initialize`, and it has none that starts from a
+/// snapshot.
+const START: &str = "_start";
+const INITIALIZE: &str = "_initialize";
+
+async fn run(
+    program: &Program,
+    pre: &InstancePre<Guest>,
+    entry: &'static str,
+    guest: Guest,
+) -> Result<()> {
+    let mut store = new_store(&program.engine, program.host, guest);
     let instance = pre.instantiate_async(&mut store).await?;
     if entry.is_empty() {
         return Ok(());
+    }
+    if entry != START && instance.get_func(&mut store, INITIALIZE).is_some() {
+        let initialize = instance.get_typed_func::<(), ()>(&mut store, INITIALIZE)?;
+        initialize.call_async(&mut store, ()).await?;
     }
     let entry = instance.get_typed_func::<(), ()>(&mut store, entry)?;
     entry.call_async(&mut store, ()).await

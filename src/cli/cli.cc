@@ -127,6 +127,7 @@ int run(int argc, char** argv) {
   add_run(app, action, std::move(guest_arguments));
   add_check(app, action);
   add_compile(app, action);
+  add_snapshot(app, action);
   add_list(app, action);
   add_status(app, action);
   add_logs(app, action);

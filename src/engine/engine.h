@@ -71,6 +71,7 @@ class Engine {
   [[nodiscard]] static Result<std::vector<std::uint8_t>> wasm_from_text(std::string_view wat);
 
  private:
+  friend class SnapshotBuild;
   explicit Engine(const EngineOptions& options) : options_(options) {}
   // The engine that compiles and runs code of that tier; null with an error when it cannot be made.
   [[nodiscard]] Result<fb_engine*> engine_of(Tier tier) const;

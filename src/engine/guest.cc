@@ -26,4 +26,12 @@ std::vector<std::string_view> StringBlock::strings() const {
   return all;
 }
 
+std::vector<std::string_view> names_of(const Asked& asked) {
+  std::vector<std::string_view> names;
+  if (asked.clock) names.emplace_back("clock");
+  if (asked.random) names.emplace_back("random");
+  if (asked.environment) names.emplace_back("environment");
+  return names;
+}
+
 }  // namespace funcd::engine

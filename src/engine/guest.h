@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -52,6 +53,23 @@ struct TaskLimits {
   TimePoint started_at = Clock::now();            // the guest's monotonic clock counts from here
   TimePoint deadline = TimePoint::max();
 };
+
+// What a guest has asked the host for that is another for each run.
+struct Asked {
+  bool clock = false;
+  bool random = false;
+  bool environment = false;  // or its arguments
+};
+
+// "clock", "random", "environment": those that it has.
+[[nodiscard]] std::vector<std::string_view> names_of(const Asked& asked);
+
+// The longest that a run may take that a snapshot is made of.
+inline constexpr std::chrono::seconds kSnapshotTimeMax{10};
+
+// Whether an instance begins its life, or goes on where the run that left its snapshot ended. Its
+// monotonic clock goes on too: it stands beyond all that this run can have seen.
+enum class Resumption : std::uint8_t { from_start, from_snapshot };
 
 // How a run has ended.
 enum class EndKind : std::uint8_t {

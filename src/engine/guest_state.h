@@ -32,6 +32,7 @@ struct GuestState {
   TimePoint started_at;
   TimePoint deadline;
   std::optional<Stop> stop;
+  Asked asked;
 
   // Which standard stream each of the guest's descriptors is; kClosed once it was closed.
   static constexpr std::int8_t kClosed = -1;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/epoch_ticker.h"
+#include "engine/guest.h"
 
 struct fb_program;
 
@@ -59,6 +60,8 @@ class Program {
   [[nodiscard]] bool has_export(std::string_view name) const;
   // Why a component that does not answer requests does not, and what to do about it.
   [[nodiscard]] std::string why_no_http() const;
+  // Of one that starts from a snapshot: what the run that left it has asked for.
+  [[nodiscard]] const Asked& asked_before() const { return asked_before_; }
   // Of a module's linear memory: what it has at the start; and at most, when it says so.
   [[nodiscard]] std::uint64_t memory_bytes_min() const { return memory_bytes_min_; }
   [[nodiscard]] std::optional<std::uint64_t> memory_bytes_max() const { return memory_bytes_max_; }
@@ -66,6 +69,8 @@ class Program {
  private:
   friend class Task;
   friend class HttpTask;
+  [[nodiscard]] bool is_mark(std::string_view name);
+
   fb_program* program_ = nullptr;
   FileAccess files_ = FileAccess::none;
   Tier tier_ = Tier::optimized;
@@ -74,6 +79,7 @@ class Program {
   ProgramKind kind_ = ProgramKind::module;
   std::vector<Extern> imports_;
   std::vector<Extern> exports_;
+  Asked asked_before_;
   std::uint64_t memory_bytes_min_ = 0;
   std::optional<std::uint64_t> memory_bytes_max_;
 };

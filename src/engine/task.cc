@@ -7,6 +7,7 @@
 
 #include "engine/bridge_bytes.h"
 #include "engine/run_ending.h"
+#include "engine/snapshot.h"
 
 namespace funcd::engine {
 namespace {
@@ -48,7 +49,19 @@ Task::Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLim
       ticker_(*program.ticker_),
       wake_at_(limits.deadline),
       memory_bytes_max_(limits.memory_bytes_max) {
+  if (options.resumption == Resumption::from_snapshot) state_.started_at -= kSnapshotTimeMax;
   start(program, limits, options);
+}
+
+Task::Task(const SnapshotBuild& snapshot, SnapshotRun run, GuestInput input, Stdio& stdio,
+           const TaskLimits& limits)
+    : state_(std::move(input), stdio, limits),
+      ticker_(*snapshot.ticker_),
+      wake_at_(limits.deadline),
+      memory_bytes_max_(limits.memory_bytes_max) {
+  const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
+  task_ = fb_snapshot_run(snapshot.snapshot_, run == SnapshotRun::build, &state_, &bridge_limits,
+                          &usage_);
 }
 
 void Task::start(const Program& program, const TaskLimits& limits, const TaskOptions& options) {

@@ -12,6 +12,8 @@
 
 namespace funcd::engine {
 
+class SnapshotBuild;
+
 // Called when a task that waits can be polled again. From any thread; it only posts.
 struct Waker {
   void (*wake)(void* context, std::uint64_t key) = nullptr;
@@ -23,7 +25,8 @@ struct Waker {
 inline constexpr const char* kInstantiateOnly = "";
 
 struct TaskOptions {
-  const char* entry = "_start";
+  const char* entry = "_start";  // of another, _initialize is called first where there is one
+  Resumption resumption = Resumption::from_start;
   std::span<const Mount> mounts{};
   // The process's own standard streams for a guest with mounts, whose calls may then block.
   bool is_stdio_inherited = false;
@@ -44,6 +47,10 @@ class Task {
   // `program`, `stdio` and what `options` borrows outlive the task.
   Task(const Program& program, GuestInput input, Stdio& stdio, const TaskLimits& limits,
        const TaskOptions& options);
+  // One of the runs of a snapshot's build.
+  enum class SnapshotRun : std::uint8_t { build, plain };
+  Task(const SnapshotBuild& snapshot, SnapshotRun run, GuestInput input, Stdio& stdio,
+       const TaskLimits& limits);
   ~Task();
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
@@ -55,6 +62,7 @@ class Task {
   [[nodiscard]] TimePoint wake_at() const { return wake_at_; }
   [[nodiscard]] TimePoint deadline() const { return state_.deadline; }
   [[nodiscard]] const Ending& ending() const { return ending_; }
+  [[nodiscard]] const Asked& asked() const { return state_.asked; }
   // Size of its linear memories, bytes; they only grow.
   [[nodiscard]] std::uint64_t memory_bytes() const { return usage_.memory_bytes; }
 

@@ -39,6 +39,7 @@ Answer give_sizes(HostCall& call, const StringBlock& strings, std::uint32_t coun
 }
 
 Answer args_get(HostCall& call, std::uint32_t pointers, std::uint32_t buffer) {
+  call.guest.asked.environment = true;
   return give_strings(call, call.guest.input.args, pointers, buffer);
 }
 
@@ -47,6 +48,7 @@ Answer args_sizes_get(HostCall& call, std::uint32_t count, std::uint32_t bytes) 
 }
 
 Answer environ_get(HostCall& call, std::uint32_t pointers, std::uint32_t buffer) {
+  call.guest.asked.environment = true;
   return give_strings(call, call.guest.input.env, pointers, buffer);
 }
 
@@ -76,6 +78,7 @@ Answer clock_res_get(HostCall& call, std::uint32_t id, std::uint32_t result) {
 
 Answer clock_time_get(HostCall& call, std::uint32_t id, std::uint64_t /*precision*/,
                       std::uint32_t result) {
+  call.guest.asked.clock = true;
   switch (static_cast<ClockId>(id)) {
     case ClockId::realtime:
       return call.give(result, nanoseconds(std::chrono::system_clock::now().time_since_epoch()));
@@ -88,6 +91,7 @@ Answer clock_time_get(HostCall& call, std::uint32_t id, std::uint64_t /*precisio
 }
 
 Answer random_get(HostCall& call, std::uint32_t buffer, std::uint32_t size) {
+  call.guest.asked.random = true;
   const auto all = call.memory.bytes(buffer, size);
   if (!all) return call.bad_pointer();
   std::uint64_t& done = call.guest.call_progress;

@@ -1,0 +1,373 @@
+//! Programs that start from the memory that an earlier run has left: that run, and the module that
+//! is made of what it left.
+
+mod go;
+mod image;
+mod module;
+
+use crate::engine::BridgeEngine;
+use crate::host::{self, Guest, GuestPointer, Host};
+use crate::task::{Limiter, Limits, Task, Usage, new_store};
+use crate::{Bytes, give, slice};
+use module::Module;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
+use wasmparser::{ExternalKind, Parser, Payload};
+use wasmtime::{Config, Engine, Error, Instance, InstancePre, Linker, Result, Store, Strategy, Val};
+use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
+
+/// Changes when another snapshot is made of the same module.
+const RECIPE: u32 = 1;
+
+/// What a build may have asked the host for, by the bits of `fb_snapshot_module`: exports of the
+/// snapshot tell.
+const ASKED: [&str; 3] =
+    ["funcd:asked:clock", "funcd:asked:random", "funcd:asked:environment"];
+
+const INITIALIZE: &str = "_initialize";
+const HANDLE: &str = "handle";
+const START: &str = "_start";
+const WARM: &str = "funcd_warm";
+/// What C and Rust programs export that are prepared for wizer, and by what they then go on.
+const WIZER_INITIALIZE: [&str; 2] = ["wizer-initialize", "wizer.initialize"];
+const WIZER_RESUME: &str = "wizer.resume";
+
+/// An engine for modules that run once or twice: its compiler takes a sixth of the time, and its
+/// instances are outside of the pool.
+pub struct Scratch {
+    engine: Engine,
+    linker: Linker<Guest>,
+}
+
+impl Scratch {
+    pub fn new(host: &'static Host, strategy: Strategy, stack_bytes: usize) -> Result<Scratch> {
+        let mut config = Config::new();
+        config
+            .strategy(strategy)
+            .epoch_interruption(true)
+            .max_wasm_stack(stack_bytes)
+            .async_stack_size(stack_bytes + (1 << 20))
+            .native_unwind_info(false)
+            .wasm_gc(false);
+        let engine = Engine::new(&config)?;
+        let linker = host::link(&engine, host)?;
+        Ok(Scratch { engine, linker })
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<InstancePre<Guest>> {
+        self.linker.instantiate_pre(&wasmtime::Module::new(&self.engine, wasm)?)
+    }
+}
+
+/// The quick compiler, and the usual one for modules that it does not know.
+pub struct Scratches {
+    quick: OnceLock<Option<Scratch>>,
+    usual: OnceLock<Option<Scratch>>,
+    stack_bytes: usize,
+}
+
+impl Scratches {
+    pub fn new(stack_bytes: usize) -> Scratches {
+        Scratches { quick: OnceLock::new(), usual: OnceLock::new(), stack_bytes }
+    }
+
+    pub fn tick(&self) {
+        for scratch in [&self.quick, &self.usual] {
+            if let Some(Some(scratch)) = scratch.get() {
+                scratch.engine.increment_epoch();
+            }
+        }
+    }
+
+    fn compile(&self, host: &'static Host, wasm: &[u8]) -> Result<InstancePre<Guest>> {
+        let with = |cell: &OnceLock<Option<Scratch>>, strategy| {
+            cell.get_or_init(|| Scratch::new(host, strategy, self.stack_bytes).ok())
+                .as_ref()
+                .ok_or_else(|| Error::msg("no engine for snapshots can be made"))
+                .and_then(|scratch| scratch.compile(wasm))
+        };
+        with(&self.quick, Strategy::Winch).or_else(|_| with(&self.usual, Strategy::Cranelift))
+    }
+}
+
+/// How a module comes to its snapshot.
+struct Plan {
+    wasm: Vec<u8>,
+    /// What the run that leaves the snapshot calls, in this order.
+    build: Vec<&'static str>,
+    /// What an invocation calls without a snapshot.
+    plain: Vec<&'static str>,
+    is_rewritten_command: bool,
+    /// "_start" becomes this.
+    start: Option<&'static str>,
+    reset: Option<u32>,
+}
+
+impl Plan {
+    fn of(wasm: &[u8], is_warm: bool) -> Result<Plan> {
+        let module = Module::parse(wasm)?;
+        let has = |name: &str| module.exported_function(name).is_some();
+        if has(INITIALIZE) && has(HANDLE) && !has(START) {
+            let mut build = vec![INITIALIZE];
+            if is_warm {
+                build.push(if has(WARM) { WARM } else { HANDLE });
+            }
+            let rewritten = go::reactor(&module)?;
+            let reset = rewritten.as_ref().and_then(|rewritten| rewritten.reset);
+            return Ok(Plan {
+                wasm: rewritten.map_or_else(|| wasm.to_vec(), |rewritten| rewritten.wasm),
+                build,
+                plain: vec![INITIALIZE, HANDLE],
+                is_rewritten_command: false,
+                start: None,
+                reset,
+            });
+        }
+        if !has(START) {
+            return Err(Error::msg("it is neither a command nor a reactor with a handle"));
+        }
+        if is_warm {
+            return Err(Error::msg(
+                "only a reactor can be warmed up; a command ends with its first call",
+            ));
+        }
+        if let Some(initialize) = WIZER_INITIALIZE.into_iter().find(|name| has(name)) {
+            return Ok(Plan {
+                wasm: wasm.to_vec(),
+                build: vec![initialize],
+                plain: vec![START],
+                is_rewritten_command: false,
+                start: has(WIZER_RESUME).then_some(WIZER_RESUME),
+                reset: None,
+            });
+        }
+        if !module.is_go() {
+            return Err(Error::msg(
+                "of commands, those of Go and those that export wizer-initialize can be stopped \
+                 before main",
+            ));
+        }
+        let rewritten = go::command(&module)?;
+        Ok(Plan {
+            wasm: rewritten.wasm,
+            build: vec![START],
+            plain: vec![START],
+            is_rewritten_command: true,
+            start: Some(go::RESUME),
+            reset: rewritten.reset,
+        })
+    }
+
+    fn wizer(&self) -> Wizer {
+        let mut wizer = Wizer::new();
+        wizer.init_func(self.build[0]).keep_init_func(self.build[0] == START);
+        if let Some(start) = self.start {
+            wizer.func_rename(START, start);
+        }
+        wizer
+    }
+}
+
+/// What an instance has left: all that a snapshot is made of.
+#[derive(Default)]
+struct Remains {
+    globals: HashMap<String, Val>,
+    memories: HashMap<String, Vec<u8>>,
+}
+
+impl Remains {
+    fn of(store: &mut Store<Guest>, instance: &Instance) -> Remains {
+        let mut remains = Remains::default();
+        let exports: Vec<_> = instance
+            .exports(&mut *store)
+            .map(|export| (export.name().to_owned(), export.into_extern()))
+            .collect();
+        for (name, item) in exports {
+            if let Some(global) = item.clone().into_global() {
+                remains.globals.insert(name, global.get(&mut *store));
+            } else if let Some(memory) = item.into_memory()
+                && name.starts_with("__wizer_")
+            {
+                remains.memories.insert(name, memory.data(&*store).to_vec());
+            }
+        }
+        remains
+    }
+}
+
+impl InstanceState for &Remains {
+    async fn global_get(&mut self, name: &str, _: ValType) -> SnapshotVal {
+        match self.globals[name] {
+            Val::I32(value) => SnapshotVal::I32(value),
+            Val::I64(value) => SnapshotVal::I64(value),
+            Val::F32(value) => SnapshotVal::F32(value),
+            Val::F64(value) => SnapshotVal::F64(value),
+            Val::V128(value) => SnapshotVal::V128(value.as_u128()),
+            _ => unreachable!("a module with such a global is refused"),
+        }
+    }
+
+    async fn memory_contents(&mut self, name: &str, contents: impl FnOnce(&[u8]) + Send) {
+        contents(&self.memories[name]);
+    }
+}
+
+/// `fb_snapshot`.
+pub struct Snapshot {
+    plan: Plan,
+    host: &'static Host,
+    build: InstancePre<Guest>,
+    plain: Option<InstancePre<Guest>>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    last_call: &'static str,
+    remains: Option<Remains>,
+}
+
+fn new_snapshot(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<Snapshot> {
+    let plan = Plan::of(wasm, is_warm)?;
+    let (_, instrumented) = plan.wizer().instrument(&plan.wasm)?;
+    let build = engine.scratches.compile(engine.host, &instrumented)?;
+    // Before main, the rewritten command stops; plainly it must run as it came.
+    let plain = if plan.is_rewritten_command {
+        Some(engine.scratches.compile(engine.host, wasm)?)
+    } else {
+        None
+    };
+    Ok(Snapshot { plan, host: engine.host, build, plain, progress: Mutex::default() })
+}
+
+impl Snapshot {
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().expect("no panic holds it")
+    }
+
+    async fn run_build(&self, guest: Guest) -> Result<()> {
+        let mut store = new_store(self.build.module().engine(), self.host, guest);
+        let instance = self.build.instantiate_async(&mut store).await?;
+        for name in &self.plan.build {
+            self.progress().last_call = name;
+            let function = instance.get_typed_func::<(), ()>(&mut store, name)?;
+            function.call_async(&mut store, ()).await?;
+        }
+        let mut remains = Remains::of(&mut store, &instance);
+        if let Some(global) = self.plan.reset {
+            remains.globals.insert(format!("__wizer_global_{global}"), Val::I32(0));
+        }
+        self.progress().remains = Some(remains);
+        Ok(())
+    }
+
+    async fn run_plain(&self, guest: Guest) -> Result<()> {
+        let pre = self.plain.as_ref().unwrap_or(&self.build);
+        let mut store = new_store(pre.module().engine(), self.host, guest);
+        let instance = pre.instantiate_async(&mut store).await?;
+        for name in &self.plan.plain {
+            let function = instance.get_typed_func::<(), ()>(&mut store, name)?;
+            function.call_async(&mut store, ()).await?;
+        }
+        Ok(())
+    }
+
+    fn module(&self, asked: &[&str]) -> Result<Vec<u8>> {
+        let Some(remains) = self.progress().remains.take() else {
+            return Err(Error::msg("its build has not returned"));
+        };
+        let wizer = self.plan.wizer();
+        let (context, _) = wizer.instrument(&self.plan.wasm)?;
+        let mut state = &remains;
+        let rewriting = pin!(wizer.snapshot(&context, &mut state));
+        // Nothing in it waits.
+        let Poll::Ready(module) = rewriting.poll(&mut Context::from_waker(Waker::noop())) else {
+            return Err(Error::msg("its rewriting waits"));
+        };
+        image::finish(&module?, asked)
+    }
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_snapshot_new(
+    engine: &BridgeEngine,
+    wasm: *const u8,
+    size: usize,
+    is_warm: bool,
+    error: &mut Bytes,
+) -> Option<Box<Snapshot>> {
+    let made = new_snapshot(engine, unsafe { slice(wasm, size) }, is_warm);
+    give(made, error).map(Box::new)
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_snapshot_run(
+    snapshot: &'static Snapshot,
+    is_build: bool,
+    guest: *mut c_void,
+    limits: &Limits,
+    usage: *mut Usage,
+) -> Box<Task> {
+    let guest = Guest::new(GuestPointer(guest), Limiter::new(*limits, usage), None);
+    Box::new(if is_build {
+        Task::of(Box::pin(snapshot.run_build(guest)))
+    } else {
+        Task::of(Box::pin(snapshot.run_plain(guest)))
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_snapshot_last_call(snapshot: &Snapshot, name: &mut Bytes) {
+    *name = snapshot.progress().last_call.to_owned().into();
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_snapshot_module(
+    snapshot: &Snapshot,
+    asked: u32,
+    wasm: &mut Bytes,
+    error: &mut Bytes,
+) -> bool {
+    let asked: Vec<&str> =
+        (0..).zip(ASKED).filter(|(bit, _)| asked >> bit & 1 == 1).map(|(_, name)| name).collect();
+    give(snapshot.module(&asked), error).map(|module| *wasm = module.into()).is_some()
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_snapshot_delete(_snapshot: Box<Snapshot>) {}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_snapshot_recipe() -> u32 {
+    RECIPE
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_is_reactor(wasm: *const u8, size: usize) -> bool {
+    let mut found = [false; 3];
+    for payload in Parser::new(0).parse_all(unsafe { slice(wasm, size) }) {
+        match payload {
+            Ok(Payload::ExportSection(exports)) => {
+                for export in exports.into_iter().flatten() {
+                    for (name, is_found) in [INITIALIZE, HANDLE, START].iter().zip(&mut found) {
+                        *is_found |= export.name == *name && export.kind == ExternalKind::Func;
+                    }
+                }
+                break;
+            }
+            // Exports come before code; what is no module is the compiler's to refuse.
+            Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+            _ => {}
+        }
+    }
+    found == [true, true, false]
+}

@@ -1,0 +1,174 @@
+#include "engine/snapshot.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli/artifact.h"
+#include "cli/runner.h"
+#include "cli/verbs.h"
+#include "server/units.h"
+
+namespace funcd::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Makes of a module one that starts from the memory that a run of it has left, as a server does\n"
+    "for reactors and with [snapshot] start = true, and measures both: a fresh instance each time.\n"
+    "\n"
+    "Examples:\n"
+    "  funcd snapshot gojson.wasm --data '{\"name\":\"ada\",\"age\":36}'\n"
+    "  funcd snapshot reactor.wasm --warm -o started.wasm --json";
+
+constexpr std::chrono::milliseconds kMeasured{700};
+constexpr std::uint32_t kInstancesMax = 4;
+
+struct Snapshot {
+  std::string file;
+  std::string output;
+  std::string data = "{}";
+  std::vector<std::string> env;
+  bool is_warm = false;
+  bool is_json = false;
+};
+
+struct Measured {
+  std::string way;  // "plain", "snapshot"
+  std::uint64_t module_bytes = 0;
+  std::uint64_t memory_bytes = 0;  // at the start
+  double us = 0;                   // an instance and its run
+};
+
+// The inputs of a request and of the run that leaves the snapshot: the second has no DATA yet.
+struct Inputs {
+  engine::RunInput request;
+  engine::RunInput build;
+};
+
+Result<Inputs> inputs_of(const Snapshot& request, bool is_reactor) {
+  Inputs inputs;
+  for (engine::RunInput* each : {&inputs.request, &inputs.build}) {
+    each->input.args.add(std::filesystem::path(request.file).stem().string());
+    for (const auto& text : request.env) {
+      const auto [name, value] = TRY(parse_env(text));
+      each->input.env.add(name, value);
+    }
+    if (is_reactor) each->stdin_bytes = request.data;
+  }
+  if (!is_reactor) inputs.request.input.env.add("DATA", request.data);
+  return inputs;
+}
+
+std::string told(const engine::RunOutput& output) {
+  return output.ending.message.empty() ? fmt::format("exit code {}", output.ending.exit_code)
+                                       : output.ending.message;
+}
+
+Result<Measured> measure(const engine::Engine& engine, std::span<const std::uint8_t> wasm,
+                         const char* entry, engine::Resumption resumption,
+                         const engine::RunInput& input) {
+  const bool is_plain = resumption == engine::Resumption::from_start;
+  Measured measured{is_plain ? "plain" : "snapshot", wasm.size(), 0, 0};
+  const auto code = TRY(engine.compile(wasm));
+  const auto program = TRY(engine.load(code, engine::FileAccess::none));
+  measured.memory_bytes = program.memory_bytes_min();
+  const auto output = engine::run_blocking(program, entry, resumption, input);
+  if (!output.has_ended_well()) return fail("its {} run fails: {}", measured.way, told(output));
+  const auto began_at = Clock::now();
+  auto now = began_at;
+  std::uint64_t runs = 0;
+  for (; now - began_at < kMeasured; now = Clock::now(), ++runs) {
+    static_cast<void>(engine::run_blocking(program, entry, resumption, input));
+  }
+  measured.us = std::chrono::duration<double, std::micro>(now - began_at).count() /
+                static_cast<double>(runs);
+  return measured;
+}
+
+std::string text_of(const std::vector<Measured>& ways, std::string_view asked) {
+  std::string text = fmt::format("{:<10}{:>16}{:>12}{:>14}\n", "", "µs per instance", "module",
+                                 "memory");
+  for (const auto& way : ways) {
+    text += fmt::format("{:<10}{:>15.1f}{:>12}{:>14}\n", way.way, way.us,
+                        server::approximate_size(way.module_bytes),
+                        server::approximate_size(way.memory_bytes));
+  }
+  text += fmt::format("{:.1f} times less\n", ways.front().us / ways.back().us);
+  if (!asked.empty()) text += fmt::format("asked for before the snapshot: {}\n", asked);
+  return text;
+}
+
+std::string json_of(const std::vector<Measured>& ways, const engine::Asked& asked) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const auto& way : ways) {
+    json[way.way] = {{"us_per_instance", way.us},
+                     {"module_bytes", way.module_bytes},
+                     {"memory_bytes_min", way.memory_bytes}};
+  }
+  json["asked_for"] = engine::names_of(asked);
+  return json.dump(2) + "\n";
+}
+
+Result<> snapshot(const Snapshot& request) {
+  const auto artifact = TRY(read_artifact(request.file));
+  if (artifact.kind == ArtifactKind::compiled) {
+    return fail("{}: this is compiled already; name the .wasm file", request.file);
+  }
+  engine::EngineOptions options;
+  options.instances_max = kInstancesMax;
+  const auto engine = TRY(engine::Engine::create(options));
+  const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
+  const bool is_reactor = engine::is_reactor(artifact.bytes);
+  const auto inputs = TRY(inputs_of(request, is_reactor));
+  auto build = engine::SnapshotBuild::create(
+      *engine, artifact.bytes, request.is_warm ? engine::WarmUp::one_call : engine::WarmUp::none);
+  if (!build) return fail("{}: no snapshot of it: {}", request.file, build.error().message);
+  const auto left = build->run(inputs.build);
+  if (left.ending.kind != engine::EndKind::returned) {
+    return fail("{}: {} fails: {}", request.file, build->last_call(), told(left));
+  }
+  const auto wasm = TRY(build->module(left.asked));
+  const char* entry = is_reactor ? engine::kReactorEntry : "_start";
+  std::vector<Measured> ways;
+  ways.push_back(TRY(measure(*engine, artifact.bytes, entry, engine::Resumption::from_start,
+                             inputs.request)));
+  ways.push_back(
+      TRY(measure(*engine, wasm, entry, engine::Resumption::from_snapshot, inputs.request)));
+  if (!request.output.empty()) TRY(write_file(request.output, wasm));
+  print(request.is_json
+            ? json_of(ways, left.asked)
+            : text_of(ways, fmt::format("{}", fmt::join(engine::names_of(left.asked), ", "))));
+  return {};
+}
+
+}  // namespace
+
+void add_snapshot(CLI::App& app, Action& action) {
+  auto* verb = app.add_subcommand("snapshot", "Show what starting from a snapshot gains");
+  const auto request = std::make_shared<Snapshot>();
+  verb->add_option("FILE", request->file, "a .wasm or .wat file")->required();
+  verb->add_option("--data", request->data, "DATA of the measured runs (default: {})")
+      ->type_name("JSON");
+  verb->add_option("--env", request->env, "NAME=VALUE for the guest; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->take_all();
+  verb->add_flag("--warm", request->is_warm, "take it after one warm-up call (reactors)");
+  verb->add_option("-o,--output", request->output, "write the module that starts from it")
+      ->type_name("FILE");
+  verb->add_flag("--json", request->is_json, "print JSON");
+  verb->footer(kFooter);
+  verb->callback([request, &action] {
+    action = [request] {
+      const auto done = snapshot(*request);
+      return done ? kDone : report(done.error(), kBad);
+    };
+  });
+}
+
+}  // namespace funcd::cli

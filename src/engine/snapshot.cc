@@ -1,0 +1,109 @@
+#include "engine/snapshot.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "engine/bridge_bytes.h"
+#include "engine/stdio.h"
+#include "engine/task.h"
+
+namespace funcd::engine {
+namespace {
+
+// What a run prints on stderr is nobody's yet.
+constexpr std::uint64_t kStderrBytesMax = 64 << 10;
+
+TaskLimits limits_of(const RunInput& input) {
+  TaskLimits limits;
+  limits.memory_bytes_max = input.memory_bytes_max;
+  limits.deadline = limits.started_at + kSnapshotTimeMax;
+  return limits;
+}
+
+BufferedStdio stdio_of(const RunInput& input) {
+  return {input.stdin_bytes, input.output_bytes_max, kStderrBytesMax};
+}
+
+RunOutput finish(Task& task, BufferedStdio& stdio) {
+  while (true) {
+    switch (task.poll()) {
+      case Task::State::done:
+        return {task.ending(), std::move(stdio.out()), task.asked()};
+      case Task::State::runnable:
+        break;
+      case Task::State::sleeping:
+      case Task::State::waiting:
+        std::this_thread::sleep_until(task.wake_at());
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+bool is_reactor(std::span<const std::uint8_t> wasm) {
+  return fb_is_reactor(wasm.data(), wasm.size());
+}
+
+std::uint32_t snapshot_recipe() {
+  return fb_snapshot_recipe();
+}
+
+RunOutput run_blocking(const Program& program, const char* entry, Resumption resumption,
+                       const RunInput& input) {
+  auto stdio = stdio_of(input);
+  Task task(program, input.input, stdio, limits_of(input),
+            {.entry = entry, .resumption = resumption});
+  return finish(task, stdio);
+}
+
+Result<SnapshotBuild> SnapshotBuild::create(const Engine& engine,
+                                            std::span<const std::uint8_t> wasm, WarmUp warm_up) {
+  BridgeBytes error;
+  fb_snapshot* snapshot = fb_snapshot_new(engine.engine_, wasm.data(), wasm.size(),
+                                          warm_up == WarmUp::one_call, error.out());
+  malloc_trim(0);  // as Engine::compile()
+  if (snapshot == nullptr) return fail("{}", error.text());
+  return SnapshotBuild(snapshot, *engine.ticker_);
+}
+
+SnapshotBuild::SnapshotBuild(SnapshotBuild&& other) noexcept
+    : snapshot_(std::exchange(other.snapshot_, nullptr)), ticker_(other.ticker_) {}
+
+SnapshotBuild::~SnapshotBuild() {
+  if (snapshot_ != nullptr) fb_snapshot_delete(snapshot_);
+}
+
+RunOutput SnapshotBuild::run(const RunInput& input) const {
+  auto stdio = stdio_of(input);
+  Task task(*this, Task::SnapshotRun::build, input.input, stdio, limits_of(input));
+  return finish(task, stdio);
+}
+
+RunOutput SnapshotBuild::run_plain(const RunInput& input) const {
+  auto stdio = stdio_of(input);
+  Task task(*this, Task::SnapshotRun::plain, input.input, stdio, limits_of(input));
+  return finish(task, stdio);
+}
+
+std::string SnapshotBuild::last_call() const {
+  BridgeBytes name;
+  fb_snapshot_last_call(snapshot_, name.out());
+  return name.text();
+}
+
+Result<std::vector<std::uint8_t>> SnapshotBuild::module(const Asked& asked) const {
+  std::uint32_t bits = 0;
+  if (asked.clock) bits |= FB_ASKED_CLOCK;
+  if (asked.random) bits |= FB_ASKED_RANDOM;
+  if (asked.environment) bits |= FB_ASKED_ENVIRONMENT;
+  BridgeBytes wasm;
+  BridgeBytes error;
+  if (!fb_snapshot_module(snapshot_, bits, wasm.out(), error.out())) return fail("{}", error.text());
+  return std::vector<std::uint8_t>(wasm.bytes().begin(), wasm.bytes().end());
+}
+
+}  // namespace funcd::engine
