@@ -17,7 +17,9 @@ use std::pin::pin;
 use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use wasmparser::{ExternalKind, Parser, Payload};
-use wasmtime::{Config, Engine, Error, Instance, InstancePre, Linker, Result, Store, Strategy, Val};
+use wasmtime::{
+    Config, Engine, Error, Instance, InstancePre, Linker, Result, Store, Strategy, Val,
+};
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 /// Changes when another snapshot is made of the same module.
@@ -25,8 +27,7 @@ const RECIPE: u32 = 1;
 
 /// What a build may have asked the host for, by the bits of `fb_snapshot_module`: exports of the
 /// snapshot tell.
-const ASKED: [&str; 3] =
-    ["funcd:asked:clock", "funcd:asked:random", "funcd:asked:environment"];
+const ASKED: [&str; 3] = ["funcd:asked:clock", "funcd:asked:random", "funcd:asked:environment"];
 
 const INITIALIZE: &str = "_initialize";
 const HANDLE: &str = "handle";
@@ -109,6 +110,9 @@ struct Plan {
 
 impl Plan {
     fn of(wasm: &[u8], is_warm: bool) -> Result<Plan> {
+        if Parser::is_component(wasm) {
+            return Err(Error::msg("it is a component"));
+        }
         let module = Module::parse(wasm)?;
         let has = |name: &str| module.exported_function(name).is_some();
         if has(INITIALIZE) && has(HANDLE) && !has(START) {
@@ -354,6 +358,9 @@ pub extern "C" fn fb_snapshot_recipe() -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fb_is_reactor(wasm: *const u8, size: usize) -> bool {
     let mut found = [false; 3];
+    if Parser::is_component(unsafe { slice(wasm, size) }) {
+        return false;
+    }
     for payload in Parser::new(0).parse_all(unsafe { slice(wasm, size) }) {
         match payload {
             Ok(Payload::ExportSection(exports)) => {

@@ -19,8 +19,10 @@ namespace funcd::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Makes of a module one that starts from the memory that a run of it has left, as a server does\n"
-    "for reactors and with [snapshot] start = true, and measures both: a fresh instance each time.\n"
+    "Makes of a module one that starts from the memory that a run of it has left, as a server "
+    "does\n"
+    "for reactors and with [snapshot] start = true, and measures both: a fresh instance each "
+    "time.\n"
     "\n"
     "Examples:\n"
     "  funcd snapshot gojson.wasm --data '{\"name\":\"ada\",\"age\":36}'\n"
@@ -86,14 +88,14 @@ Result<Measured> measure(const engine::Engine& engine, std::span<const std::uint
   for (; now - began_at < kMeasured; now = Clock::now(), ++runs) {
     static_cast<void>(engine::run_blocking(program, entry, resumption, input));
   }
-  measured.us = std::chrono::duration<double, std::micro>(now - began_at).count() /
-                static_cast<double>(runs);
+  measured.us =
+      std::chrono::duration<double, std::micro>(now - began_at).count() / static_cast<double>(runs);
   return measured;
 }
 
 std::string text_of(const std::vector<Measured>& ways, std::string_view asked) {
-  std::string text = fmt::format("{:<10}{:>16}{:>12}{:>14}\n", "", "µs per instance", "module",
-                                 "memory");
+  std::string text =
+      fmt::format("{:<10}{:>16}{:>12}{:>14}\n", "", "µs per instance", "module", "memory");
   for (const auto& way : ways) {
     text += fmt::format("{:<10}{:>15.1f}{:>12}{:>14}\n", way.way, way.us,
                         server::approximate_size(way.module_bytes),
@@ -134,10 +136,10 @@ Result<> snapshot(const Snapshot& request) {
     return fail("{}: {} fails: {}", request.file, build->last_call(), told(left));
   }
   const auto wasm = TRY(build->module(left.asked));
-  const char* entry = is_reactor ? engine::kReactorEntry : "_start";
+  const char* entry = is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
   std::vector<Measured> ways;
-  ways.push_back(TRY(measure(*engine, artifact.bytes, entry, engine::Resumption::from_start,
-                             inputs.request)));
+  ways.push_back(
+      TRY(measure(*engine, artifact.bytes, entry, engine::Resumption::from_start, inputs.request)));
   ways.push_back(
       TRY(measure(*engine, wasm, entry, engine::Resumption::from_snapshot, inputs.request)));
   if (!request.output.empty()) TRY(write_file(request.output, wasm));

@@ -23,14 +23,17 @@ using Shaped = std::variant<http::Response, Failure>;
 
 // The article's own contract: named, or meant by a schema for the output.
 bool is_data(const registry::Revision& revision) {
+  const bool is_open =
+      revision.contract == ContractKind::automatic || revision.contract == ContractKind::reactor;
   return revision.contract == ContractKind::data ||
-         (revision.contract == ContractKind::automatic && revision.response_schema != nullptr);
+         (is_open && revision.response_schema != nullptr);
 }
 
-// The contracts of a command, which this room knows.
+// The contracts that this room knows.
 bool is_served(ContractKind contract) {
   return contract == ContractKind::automatic || contract == ContractKind::data ||
-         contract == ContractKind::cgi || contract == ContractKind::wws;
+         contract == ContractKind::cgi || contract == ContractKind::wws ||
+         contract == ContractKind::reactor;
 }
 
 // Ends after which output does not count.
@@ -126,6 +129,18 @@ Shaped shape_automatic(const engine::Ending& ending, std::string out) {
   return shape_cgi(ending, std::move(out));
 }
 
+// DATA is on stdin: arguments and environment are those of its start-up. They are given again,
+// because a program may ask for them only now.
+std::variant<Prepared, Failure> prepare_reactor(const Call& call) {
+  Prepared prepared;
+  auto failure = append_data(call, prepared.document);
+  if (failure && !does_without_data(call.revision)) return *std::move(failure);
+  if (failure) prepared.document.clear();
+  prepared.input.args.add(call.revision.function->name);
+  for (const auto& [key, value] : call.revision.manifest.env) prepared.input.env.add(key, value);
+  return prepared;
+}
+
 // Everything is in the document; the environment is what the operator says.
 std::variant<Prepared, Failure> prepare_wws(const Call& call) {
   Prepared prepared;
@@ -146,6 +161,7 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
                    fmt::format("contract {} is not served here", name_of(revision.contract))};
   }
   if (revision.contract == ContractKind::wws) return prepare_wws(call);
+  if (revision.is_reactor) return prepare_reactor(call);
   // Kept from call to call for its memory; a large one is not.
   thread_local std::string data;
   data.clear();
@@ -178,6 +194,7 @@ Shaped shape(const Call& call, const engine::Ending& ending, std::string out,
     case ContractKind::wws:
       return shape_wws(call, ending, out, kv);
     case ContractKind::automatic:
+    case ContractKind::reactor:
       return is_data(call.revision) ? shape_data(call.revision, ending, std::move(out))
                                     : shape_automatic(ending, std::move(out));
     default:

@@ -159,12 +159,28 @@ TEST(Contract, CgiGetsNoDataWhereTheRequestIsNone) {
 }
 
 TEST(Contract, ContractsThatAreNotServedFail) {
-  for (const ContractKind contract : {ContractKind::wasi_http, ContractKind::reactor}) {
+  for (const ContractKind contract : {ContractKind::wasi_http}) {
     TestCall test;
     test.revision.contract = contract;
     EXPECT_EQ(std::get<Failure>(prepare(test.call())).reason, Reason::internal);
     EXPECT_EQ(reason(contract, kReturned, "{}"), "internal");
   }
+}
+
+TEST(Contract, AReactorGetsDataOnStdinAndItsEnvironmentOnly) {
+  TestCall test;
+  test.revision.contract = ContractKind::reactor;
+  test.revision.is_reactor = true;
+  test.revision.manifest.input = {{"age", "20"}};
+  test.revision.manifest.env = {{"GREETING", "hi"}};
+  test.head.query = "age=36";
+  const auto prepared = std::get<Prepared>(prepare(test.call()));
+  EXPECT_EQ(prepared.document, R"({"age":36})");
+  EXPECT_EQ(prepared.input.env.strings(), std::vector<std::string_view>{"GREETING=hi"});
+  EXPECT_EQ(shaped(ContractKind::reactor, kReturned, R"({"a":1})"),
+            R"(200 application/json {"a":1})");
+  EXPECT_EQ(shaped(ContractKind::reactor, kReturned, R"({"age":"20","name":"n"})", kItem),
+            R"(200 application/json {"name":"n","age":20})");
 }
 
 TEST(Contract, DataFailsInTheArticlesStyle) {

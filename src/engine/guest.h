@@ -64,6 +64,10 @@ struct Asked {
 // "clock", "random", "environment": those that it has.
 [[nodiscard]] std::vector<std::string_view> names_of(const Asked& asked);
 
+// What an invocation calls of a command, and of a reactor.
+inline constexpr const char* kCommandEntry = "_start";
+inline constexpr const char* kReactorEntry = "handle";
+
 // The longest that a run may take that a snapshot is made of.
 inline constexpr std::chrono::seconds kSnapshotTimeMax{10};
 

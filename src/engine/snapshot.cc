@@ -102,7 +102,8 @@ Result<std::vector<std::uint8_t>> SnapshotBuild::module(const Asked& asked) cons
   if (asked.environment) bits |= FB_ASKED_ENVIRONMENT;
   BridgeBytes wasm;
   BridgeBytes error;
-  if (!fb_snapshot_module(snapshot_, bits, wasm.out(), error.out())) return fail("{}", error.text());
+  if (!fb_snapshot_module(snapshot_, bits, wasm.out(), error.out()))
+    return fail("{}", error.text());
   return std::vector<std::uint8_t>(wasm.bytes().begin(), wasm.bytes().end());
 }
 

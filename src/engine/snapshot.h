@@ -22,9 +22,6 @@ namespace funcd::engine {
 // Changes when another snapshot is made of the same module.
 [[nodiscard]] std::uint32_t snapshot_recipe();
 
-// What an invocation calls of a reactor.
-inline constexpr const char* kReactorEntry = "handle";
-
 enum class WarmUp : std::uint8_t {
   none,
   one_call,  // of funcd_warm, or of handle; reactors only
@@ -50,8 +47,8 @@ struct RunOutput {
 };
 
 // Runs `entry` in a fresh instance; blocks for kSnapshotTimeMax at the most.
-[[nodiscard]] RunOutput run_blocking(const Program& program, const char* entry, Resumption resumption,
-                                     const RunInput& input);
+[[nodiscard]] RunOutput run_blocking(const Program& program, const char* entry,
+                                     Resumption resumption, const RunInput& input);
 
 // A module on its way to one that starts from the memory that a run of it has left. Not
 // thread-safe; its engine outlives it.

@@ -25,7 +25,7 @@ struct Waker {
 inline constexpr const char* kInstantiateOnly = "";
 
 struct TaskOptions {
-  const char* entry = "_start";  // of another, _initialize is called first where there is one
+  const char* entry = kCommandEntry;  // of another, _initialize is called first where there is one
   Resumption resumption = Resumption::from_start;
   std::span<const Mount> mounts{};
   // The process's own standard streams for a guest with mounts, whose calls may then block.

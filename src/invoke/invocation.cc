@@ -171,6 +171,8 @@ void Invocation::launch() {
   task_limits.memory_bytes_max = limits.memory_bytes;
   task_limits.deadline = task_limits.started_at + limits.timeout;
   engine::TaskOptions options;
+  options.entry = revision_->entry();
+  options.resumption = revision_->resumption();
   options.mounts = revision_->mounts;
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
   task_.emplace(*revision_->program, std::move(input), *stdio_, task_limits, options);

@@ -226,6 +226,23 @@ Result<MountSpec> read_mount(const toml::node& node, std::string_view file) {
   return mount;
 }
 
+Result<> read_snapshot(const toml::table& table, std::string_view file, Manifest& manifest) {
+  SnapshotSpec& snapshot = manifest.snapshot;
+  const auto read_start = [&snapshot](const toml::node& node) -> Result<> {
+    snapshot.starts = TRY(boolean_of(node));
+    return {};
+  };
+  const auto read_warm = [&snapshot](const toml::node& node) -> Result<> {
+    snapshot.is_warm = TRY(boolean_of(node));
+    return {};
+  };
+  TRY(TomlTable(table, "snapshot", file).read({{"start", read_start}, {"warm", read_warm}}));
+  if (snapshot.is_warm && snapshot.starts == false) {
+    return fail("warm = true with start = false: there is no snapshot that could be warmed up");
+  }
+  return {};
+}
+
 Result<> read_mounts(const toml::node& node, std::string_view file, Manifest& manifest) {
   if (!node.is_array()) return fail("expected [[mounts]], got {}", kind_of(node));
   for (const toml::node& item : *node.as_array()) {
@@ -270,6 +287,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
            [&](const toml::node& node) -> Result<> {
              return read_limits(*TRY(table_of(node)), file, ceilings, manifest.limits);
            }},
+          {"snapshot", in_table(read_snapshot, manifest)},
           {"mounts", [&](const toml::node& node) { return read_mounts(node, file, manifest); }},
       });
 }

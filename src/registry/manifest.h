@@ -33,6 +33,12 @@ struct MountSpec {
   bool is_writable = false;
 };
 
+// [snapshot]: whether an invocation starts from the memory that an earlier run has left.
+struct SnapshotSpec {
+  std::optional<bool> starts;  // silent: reactors do, commands do not
+  bool is_warm = false;        // the snapshot is taken after one warm-up call
+};
+
 // What `hello.toml` says of hello.wasm, with defaults where it is silent. A plain value.
 struct Manifest {
   ContractKind contract = ContractKind::automatic;
@@ -47,6 +53,7 @@ struct Manifest {
   std::optional<std::string> kv_namespace;  // [kv]; else the function's name
   Limits limits;
   std::vector<MountSpec> mounts;
+  SnapshotSpec snapshot;
 };
 
 // What a sidecar's limits may not be less than: below it no function runs.

@@ -60,6 +60,9 @@ request_body = "0"
 response_body = "1MiB"
 stderr = "4KiB"
 concurrency = 8
+[snapshot]
+start = true
+warm = true
 [[mounts]]
 host = "data"
 guest = "/data/"
@@ -81,6 +84,8 @@ writable = true
   EXPECT_EQ(manifest.limits.response_body_bytes, 1ULL << 20);
   EXPECT_EQ(manifest.limits.stderr_bytes, 4ULL << 10);
   EXPECT_EQ(manifest.limits.concurrency, 8U);
+  EXPECT_EQ(manifest.snapshot.starts, true);
+  EXPECT_TRUE(manifest.snapshot.is_warm);
   ASSERT_EQ(manifest.mounts.size(), 2U);
   EXPECT_EQ(manifest.mounts[0].host, "data");
   EXPECT_EQ(manifest.mounts[0].guest, "/data");
@@ -193,6 +198,9 @@ TEST(Manifest, ValuesAreChecked) {
   EXPECT_THAT(error_of("[env]\nA = \"x\\u0000\""), HasSubstr("has no NUL"));
   EXPECT_THAT(error_of("[response]\nschema = \"/etc/passwd\""), HasSubstr("is absolute"));
   EXPECT_THAT(error_of("[request]\nschema = \"\""), HasSubstr("is no path"));
+  EXPECT_THAT(error_of("[snapshot]\nstart = false\nwarm = true"),
+              HasSubstr("no snapshot that could be warmed up"));
+  EXPECT_THAT(error_of("[snapshot]\nstart = 1"), HasSubstr("expected true or false"));
 }
 
 TEST(Manifest, MountsAreChecked) {

@@ -20,6 +20,8 @@ class ProgramLoader {
   ProgramLoader(const engine::Engine& engine, storage::CodeCache* cache)
       : engine_(engine), cache_(cache) {}
 
+  [[nodiscard]] const engine::Engine& engine() const { return engine_; }
+
   // From compiled code that is at hand; nothing when there is none that loads.
   [[nodiscard]] std::shared_ptr<const engine::Program> load_cached(const std::string& digest,
                                                                    engine::FileAccess files);
@@ -33,8 +35,6 @@ class ProgramLoader {
   [[nodiscard]] Result<std::shared_ptr<const engine::Program>> take_code(
       std::span<const std::uint8_t> code, const std::string& digest, engine::FileAccess files,
       engine::Tier tier);
-
-  [[nodiscard]] const engine::Engine& engine() const { return engine_; }
 
  private:
   [[nodiscard]] std::optional<std::string> keep(const std::string& digest,

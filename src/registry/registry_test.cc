@@ -77,7 +77,7 @@ TEST_F(RegistryTest, WhatIsNoGoodIsToldAndHarmsNobody) {
                 wasm_of(R"((module (memory (export "memory") 1) (func (export "add"))))"));
   folder_.write("nothing.wasm", wasm_of("(module)"));
   folder_.write("reactor.wasm",
-                wasm_of(R"((module (func (export "_initialize")) (func (export "handle"))))"));
+                wasm_of(R"((module (func (export "_initialize")) (func (export "hello"))))"));
   folder_.write("wrongstart.wasm", wasm_of(R"((module (func (export "_start") (param i32))))"));
   folder_.write("import.wasm",
                 wasm_of(R"((module (import "env" "nope" (func)) (func (export "_start"))))"));
@@ -100,7 +100,8 @@ TEST_F(RegistryTest, WhatIsNoGoodIsToldAndHarmsNobody) {
   EXPECT_THAT(state_of("nothing"), HasSubstr("it exports nothing"));
   EXPECT_THAT(
       state_of("reactor"),
-      HasSubstr("it exports _initialize, handle: a reactor, which this version does not serve"));
+      HasSubstr("it exports _initialize, hello; build a command with a main function, or export a "
+                "function 'handle' from this reactor"));
   EXPECT_THAT(state_of("wrongstart"), HasSubstr("but func (i32)"));
   EXPECT_THAT(state_of("import"),
               AllOf(HasSubstr("failed: import.wasm: "), HasSubstr("env"), HasSubstr("nope")));

@@ -27,13 +27,22 @@ struct Function {
   std::atomic<std::uint32_t> in_flight{0};  // invocations running now, for [limits] concurrency
 };
 
+// Whether an instance starts from a snapshot, and if not although it was to, why.
+struct SnapshotUse {
+  bool is_wanted = false;
+  bool is_used = false;
+  std::string reason;
+};
+
 // An artifact and its manifest, proved good and ready to run. Immutable; shared by the catalogs
 // that name it and the invocations that run it, gone when the last of them is.
 struct Revision {
   std::shared_ptr<Function> function;
   std::string digest;  // SHA-256 of the artifact, hex
   Manifest manifest;
-  ContractKind contract = ContractKind::automatic;    // resolved as far as the artifact tells
+  ContractKind contract = ContractKind::automatic;  // resolved as far as the artifact tells
+  bool is_reactor = false;                          // its handle is called, not its _start
+  SnapshotUse snapshot;
   std::string route;                                  // "/users/{id}"
   std::shared_ptr<const engine::Program> program;     // shared by revisions of one artifact
   std::shared_ptr<const JsonSchema> request_schema;   // may be null
@@ -44,6 +53,13 @@ struct Revision {
   // Of its store of keys and values, which functions that name one share.
   [[nodiscard]] const std::string& kv_namespace() const {
     return manifest.kv_namespace ? *manifest.kv_namespace : function->name;
+  }
+  // What an invocation calls, and whether it goes on from a snapshot.
+  [[nodiscard]] const char* entry() const {
+    return is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
+  }
+  [[nodiscard]] engine::Resumption resumption() const {
+    return snapshot.is_used ? engine::Resumption::from_snapshot : engine::Resumption::from_start;
   }
 };
 

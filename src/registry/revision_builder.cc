@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "registry/artifact.h"
 #include "registry/inside.h"
 #include "registry/mounted_folders.h"
+#include "registry/snapshot_maker.h"
 
 namespace funcd::registry {
 namespace {
@@ -36,9 +38,12 @@ Result<ContractKind> resolve_contract(const Manifest& manifest) {
                     name_of(manifest.contract));
       }
       return manifest.contract;
+    case ContractKind::reactor:
+      return ContractKind::reactor;
     default:
-      return fail("contract '{}' is not served by this version; auto, data, cgi and wws are",
-                  name_of(manifest.contract));
+      return fail(
+          "contract '{}' is not served by this version; auto, data, cgi, wws and reactor are",
+          name_of(manifest.contract));
   }
 }
 
@@ -55,19 +60,24 @@ std::string exports_of(const engine::Program& program) {
                        : fmt::format("it exports {}", fmt::join(names, ", "));
 }
 
-Result<> check_entry_point(const engine::Program& program) {
+Result<> check_entry_point(const engine::Program& program, std::string_view name) {
   const auto& exports = program.exports();
-  const auto start = std::find_if(exports.begin(), exports.end(),
-                                  [](const engine::Extern& item) { return item.name == "_start"; });
-  if (start == exports.end()) {
+  const auto entry = std::find_if(exports.begin(), exports.end(),
+                                  [&](const engine::Extern& item) { return item.name == name; });
+  if (entry == exports.end()) {
     const bool is_reactor = program.has_export("_initialize");
-    return fail("has no _start; {}{}; build a command with a main function", exports_of(program),
-                is_reactor ? ": a reactor, which this version does not serve" : "");
+    return fail("has no {}; {}; build a command with a main function{}", name, exports_of(program),
+                is_reactor ? ", or export a function 'handle' from this reactor" : "");
   }
-  if (start->type != "func ()") {
-    return fail("its _start is no function without parameters and results, but {}", start->type);
+  if (entry->type != "func ()") {
+    return fail("its {} is no function without parameters and results, but {}", name, entry->type);
   }
   return {};
+}
+
+// Whether an instance is to start from a snapshot; reactors do, unless they are told not to.
+bool wants_snapshot(const Manifest& manifest, bool is_reactor) {
+  return manifest.snapshot.starts.value_or(is_reactor || manifest.snapshot.is_warm);
 }
 
 }  // namespace
@@ -80,6 +90,7 @@ struct RevisionBuilder::Parts {
   std::vector<engine::Mount> mounts;
   std::vector<std::uint8_t> artifact;
   std::string digest;
+  bool is_reactor = false;
 
   [[nodiscard]] engine::FileAccess files() const {
     return mounts.empty() ? engine::FileAccess::none : engine::FileAccess::mounts;
@@ -136,15 +147,16 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     outcome.kind = Outcome::Kind::same_as_failed;
     return outcome;
   }
-  const auto program = find_program(order, parts, outcome);
-  if (!program) {
-    return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, program.error().message)});
+  auto found = find_program(order, parts, outcome);
+  if (!found) {
+    return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, found.error().message)});
   }
-  if (*program == nullptr) {
+  const auto& program = found->program;
+  if (program == nullptr) {
     outcome.kind = Outcome::Kind::must_compile;
     return outcome;
   }
-  if (const auto checked = check_program(order, **program); !checked) {
+  if (const auto checked = check_program(order, parts, *program); !checked) {
     return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, checked.error().message)});
   }
   outcome.kind = Outcome::Kind::built;
@@ -153,8 +165,10 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
                                                 .digest = std::move(parts.digest),
                                                 .manifest = *order.sidecar.manifest,
                                                 .contract = parts.contract,
+                                                .is_reactor = parts.is_reactor,
+                                                .snapshot = std::move(found->snapshot),
                                                 .route = order.sidecar.route,
-                                                .program = *program,
+                                                .program = program,
                                                 .request_schema = std::move(parts.request_schema),
                                                 .response_schema = std::move(parts.response_schema),
                                                 .mounts = std::move(parts.mounts),
@@ -212,6 +226,10 @@ Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcom
     if (stamp_of(path) != before) continue;
     parts.digest = sha256_hex(*bytes);
     parts.artifact = std::move(*bytes);
+    parts.is_reactor = engine::is_reactor(parts.artifact);
+    if (parts.is_reactor && parts.contract == ContractKind::automatic) {
+      parts.contract = ContractKind::reactor;
+    }
     outcome.artifact_bytes = parts.artifact.size();
     return {};
   }
@@ -219,13 +237,59 @@ Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcom
   return fail("{}.wasm: changes while it is read", order.candidate.name);
 }
 
-// The program, an error, or null when it has to be compiled and must not.
-Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_program(const Order& order,
-                                                                             const Parts& parts,
-                                                                             Outcome& outcome) {
+Result<RevisionBuilder::Found> RevisionBuilder::find_program(const Order& order, const Parts& parts,
+                                                             Outcome& outcome) {
   TRY(check_artifact(parts.artifact));
   outcome.is_from_cache = true;
-  if (order.live && order.live->digest == parts.digest &&
+  if (wants_snapshot(*order.sidecar.manifest, parts.is_reactor)) {
+    return find_snapshot(order, parts, outcome);
+  }
+  return Found{TRY(find_plain(order, parts, outcome)), {}};
+}
+
+// One that starts from a snapshot, or a plain one with the reason.
+Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order,
+                                                              const Parts& parts,
+                                                              Outcome& outcome) {
+  const SnapshotMaker::Order wanted{.function = order.function->name,
+                                    .artifact = parts.artifact,
+                                    .digest = parts.digest,
+                                    .manifest = *order.sidecar.manifest,
+                                    .is_reactor = parts.is_reactor};
+  SnapshotMaker::Made made;
+  if (parts.files() == engine::FileAccess::none) {
+    made.program = loader_.load_cached(SnapshotMaker::digest_of(wanted), parts.files());
+    const bool may_compile = order.if_missing != IfMissing::tell || order.code.has_value();
+    if (made.program == nullptr && !may_compile) return Found{};
+    if (made.program == nullptr) {
+      outcome.is_from_cache = false;
+      made = TRY(SnapshotMaker(loader_).make(wanted));
+    }
+  } else {
+    made.reason = "folders that are mounted are opened at the start; remove [[mounts]]";
+  }
+  const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
+  if (made.program != nullptr && made.program->memory_bytes_min() > limit) {
+    made = {nullptr, "it leaves no room below the limit of memory; raise limits.memory"};
+  }
+  if (made.program != nullptr)
+    return Found{made.program, {.is_wanted = true, .is_used = true, .reason = {}}};
+  auto program = TRY(find_plain(order, parts, outcome));
+  if (program != nullptr) {
+    log::warn("snapshot.unused",
+              {{"function", order.function->name},
+               {"reason", made.reason},
+               {"consequence", "it starts plainly, as it would without [snapshot]"}});
+  }
+  return Found{std::move(program),
+               {.is_wanted = true, .is_used = false, .reason = std::move(made.reason)}};
+}
+
+// Null when it has to be compiled and must not.
+Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_plain(const Order& order,
+                                                                           const Parts& parts,
+                                                                           Outcome& outcome) {
+  if (order.live && order.live->digest == parts.digest && !order.live->snapshot.is_used &&
       order.live->mounts.empty() == parts.mounts.empty()) {
     return order.live->program;
   }
@@ -259,8 +323,13 @@ Result<std::shared_ptr<const Revision>> RevisionBuilder::with_code(const Revisio
   return changed;
 }
 
-Result<> RevisionBuilder::check_program(const Order& order, const engine::Program& program) const {
-  TRY(check_entry_point(program));
+Result<> RevisionBuilder::check_program(const Order& order, const Parts& parts,
+                                        const engine::Program& program) const {
+  if (parts.contract == ContractKind::reactor && !parts.is_reactor) {
+    return fail("is no reactor, which exports _initialize and handle and no _start; {}",
+                exports_of(program));
+  }
+  TRY(check_entry_point(program, parts.is_reactor ? engine::kReactorEntry : engine::kCommandEntry));
   const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
   if (program.memory_bytes_min() > limit) {
     return fail(

@@ -84,10 +84,19 @@ class RevisionBuilder {
   struct Parts;  // what is read before the compiler is asked
   [[nodiscard]] Result<> read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome);
   [[nodiscard]] Result<> read_artifact(const Order& order, Parts& parts, Outcome& outcome);
-  [[nodiscard]] Result<std::shared_ptr<const engine::Program>> find_program(const Order& order,
-                                                                            const Parts& parts,
-                                                                            Outcome& outcome);
-  [[nodiscard]] Result<> check_program(const Order& order, const engine::Program& program) const;
+  struct Found {  // what runs; `program` is null when it has to be compiled and must not
+    std::shared_ptr<const engine::Program> program;
+    SnapshotUse snapshot;
+  };
+  [[nodiscard]] Result<Found> find_program(const Order& order, const Parts& parts,
+                                           Outcome& outcome);
+  [[nodiscard]] Result<Found> find_snapshot(const Order& order, const Parts& parts,
+                                            Outcome& outcome);
+  [[nodiscard]] Result<std::shared_ptr<const engine::Program>> find_plain(const Order& order,
+                                                                          const Parts& parts,
+                                                                          Outcome& outcome);
+  [[nodiscard]] Result<> check_program(const Order& order, const Parts& parts,
+                                       const engine::Program& program) const;
 
   ProgramLoader loader_;
   std::uint64_t artifact_bytes_max_;

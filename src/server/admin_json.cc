@@ -54,6 +54,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"code", text_or_null(status.code)},
                {"error", text_or_null(status.error)},
                {"failed_at", nullptr},
+               {"snapshot", nullptr},
                {"in_flight", 0}};
   if (!status.error.empty()) json["failed_at"] = format_time(status.failed_at);
   if (!status.digest.empty()) {
@@ -64,6 +65,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   if (!base_url.empty()) json["url"] = fmt::format("{}{}", base_url, revision->route);
   json["methods"] = revision->manifest.methods;
   json["limits"] = limits_json(revision->manifest.limits);
+  json["snapshot"] = snapshot_json(*revision);
   json["in_flight"] = revision->function->in_flight.load(std::memory_order_relaxed);
   return json;
 }
@@ -118,6 +120,14 @@ Json log_entry(const telemetry::LogEntry& entry) {
 }
 
 }  // namespace
+
+Json snapshot_json(const registry::Revision& revision) {
+  const registry::SnapshotUse& use = revision.snapshot;
+  if (!use.is_wanted) return nullptr;
+  return {{"used", use.is_used},
+          {"reason", text_or_null(use.reason)},
+          {"asked_for", engine::names_of(revision.program->asked_before())}};
+}
 
 Json limits_json(const registry::Limits& limits) {
   return {{"timeout_ms", limits.timeout.count()},

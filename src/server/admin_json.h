@@ -25,6 +25,8 @@ namespace funcd::server {
                                                     const registry::Catalog* catalog,
                                                     std::string_view base_url);
 
+// Null where none is wanted.
+[[nodiscard]] nlohmann::ordered_json snapshot_json(const registry::Revision& revision);
 [[nodiscard]] nlohmann::ordered_json limits_json(const registry::Limits& limits);
 
 // Indented, with a newline at the end. Bytes that are no UTF-8 (of file names) are replaced.

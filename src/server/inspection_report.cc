@@ -39,6 +39,7 @@ Json file_json(const FileInspection& file) {
   json["memory_bytes_min"] = program.memory_bytes_min();
   json["memory_bytes_max"] =
       program.memory_bytes_max() ? Json(*program.memory_bytes_max()) : Json();
+  json["snapshot"] = snapshot_json(revision);
   json["imports"] = Json::array();
   for (const auto& item : program.imports()) json["imports"].push_back(extern_json(item, true));
   json["exports"] = Json::array();
@@ -102,6 +103,15 @@ std::string env_of(const registry::Manifest& manifest) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+std::string snapshot_of(const registry::Revision& revision) {
+  const registry::SnapshotUse& use = revision.snapshot;
+  if (!use.is_wanted) return {};
+  if (!use.is_used) return fmt::format("not used: {}", use.reason);
+  const auto asked = engine::names_of(revision.program->asked_before());
+  if (asked.empty()) return "used";
+  return fmt::format("used; before it, it has asked for: {}", fmt::join(asked, ", "));
+}
+
 }  // namespace
 
 Json inspection_json(const std::vector<FileInspection>& files) {
@@ -132,6 +142,7 @@ std::string inspection_text(const FileInspection& file) {
   add_imports(text, *revision.program);
   add_line(text, "exports", exports_of(*revision.program));
   add_line(text, "memory", memory_of(*revision.program));
+  add_line(text, "snapshot", snapshot_of(revision));
   add_line(text, "limits", limits_of(manifest.limits));
   add_line(text, "env", env_of(manifest));
   add_line(text, "mounts", mounts_of(revision));

@@ -249,7 +249,7 @@ constexpr std::string_view kDocument = R"json({
         "type": "object",
         "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
           "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
-          "in_flight"],
+          "snapshot", "in_flight"],
         "properties": {
           "name": { "type": "string" },
           "state": { "type": "string", "enum": ["building", "live", "stale", "failed"] },
@@ -274,6 +274,21 @@ constexpr std::string_view kDocument = R"json({
           },
           "error": { "type": ["string", "null"], "description": "why the newest is not live" },
           "failed_at": { "type": ["string", "null"], "format": "date-time" },
+          "snapshot": {
+            "type": ["object", "null"],
+            "description": "whether it starts from a snapshot; null where none is wanted",
+            "required": ["used", "reason", "asked_for"],
+            "properties": {
+              "used": { "type": "boolean" },
+              "reason": { "type": ["string", "null"], "description": "why it is not used" },
+              "asked_for": {
+                "type": "array",
+                "description": "what the program has asked the host for before it",
+                "items": { "type": "string", "enum": ["clock", "random", "environment"] }
+              }
+            },
+            "additionalProperties": false
+          },
           "in_flight": { "type": "integer", "description": "invocations that run now" },
           "env": {
             "type": "array",

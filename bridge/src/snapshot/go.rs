@@ -131,8 +131,7 @@ impl<'a> Rewriting<'a> {
         });
         let run = run.ok_or_else(|| refused("it has no function wasm_pc_f_loop"))?;
         let main = self.function("main.main")?;
-        let slot =
-            module.slot(main).ok_or_else(|| refused("its main.main is not in the table"))?;
+        let slot = module.slot(main).ok_or_else(|| refused("its main.main is not in the table"))?;
         // In this order: the runtime's copy of arguments and environment, that of package syscall,
         // and up to Go 1.25 the map made of it.
         let mut refresh = vec![self.function("runtime.goenvs")?, self.function("syscall.init")?];

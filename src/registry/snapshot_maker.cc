@@ -1,0 +1,108 @@
+#include "registry/snapshot_maker.h"
+
+#include <utility>
+
+#include "base/file.h"
+#include "registry/json_document.h"
+
+namespace funcd::registry {
+namespace {
+
+using engine::EndKind;
+using engine::RunInput;
+using engine::RunOutput;
+
+// The defaults of [input], as a request without parameters has them.
+std::string default_data(const Manifest& manifest) {
+  std::string data = "{";
+  for (const auto& [key, json] : manifest.input) {
+    if (data.size() > 1) data += ',';
+    append_json_string(data, key);
+    data += ':';
+    data += json;
+  }
+  return data += '}';
+}
+
+// What the run that leaves the snapshot is given: the environment of the sidecar, and nothing of a
+// request.
+RunInput build_input(const SnapshotMaker::Order& order) {
+  RunInput input;
+  input.input.args.add(order.function);
+  for (const auto& [key, value] : order.manifest.env) input.input.env.add(key, value);
+  input.memory_bytes_max = order.manifest.limits.memory_bytes;
+  input.output_bytes_max = order.manifest.limits.response_body_bytes;
+  return input;
+}
+
+std::string told(const RunOutput& run) {
+  if (!run.ending.message.empty()) return run.ending.message;
+  return fmt::format("it exits with code {}", run.ending.exit_code);
+}
+
+bool are_equal(const RunOutput& one, const RunOutput& other) {
+  return one.ending.kind == other.ending.kind && one.ending.exit_code == other.ending.exit_code &&
+         one.out == other.out;
+}
+
+// Why a run from the snapshot is not what a plain run is; empty when it is. A program that never
+// prints the same twice only has to end alike.
+std::string difference(const engine::SnapshotBuild& build, const engine::Program& program,
+                       const char* entry, const RunInput& request) {
+  const RunOutput plain = build.run_plain(request);
+  const RunOutput resumed =
+      engine::run_blocking(program, entry, engine::Resumption::from_snapshot, request);
+  if (are_equal(plain, resumed)) return {};
+  if (plain.ending.kind != resumed.ending.kind) {
+    return fmt::format("a run from it ends otherwise than a plain one: {}",
+                       resumed.has_ended_well() ? "well" : told(resumed));
+  }
+  const bool prints_the_same = are_equal(plain, build.run_plain(request));
+  if (!prints_the_same && plain.ending.exit_code == resumed.ending.exit_code) return {};
+  return "a run from it prints something else than a plain one";
+}
+
+}  // namespace
+
+std::string SnapshotMaker::digest_of(const Order& order) {
+  const RunInput input = build_input(order);
+  return sha256_hex(
+      fmt::format("snapshot {}\n{}\n{}\n{}\n{}\n{}", engine::snapshot_recipe(), order.digest,
+                  order.manifest.snapshot.is_warm, sha256_hex(input.input.args.bytes()),
+                  sha256_hex(input.input.env.bytes()), sha256_hex(default_data(order.manifest))));
+}
+
+Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
+  const engine::Engine& engine = loader_.engine();
+  const auto warm_up =
+      order.manifest.snapshot.is_warm ? engine::WarmUp::one_call : engine::WarmUp::none;
+  const auto build = engine::SnapshotBuild::create(engine, order.artifact, warm_up);
+  if (!build) return Made{nullptr, build.error().message};
+
+  const std::string data = default_data(order.manifest);
+  RunInput input = build_input(order);
+  if (order.is_reactor) input.stdin_bytes = data;
+  const RunOutput left = build->run(input);
+  if (left.ending.kind != EndKind::returned) {
+    const std::string call = build->last_call();
+    std::string why = fmt::format("its {} fails before the snapshot: {}", call, told(left));
+    if (order.is_reactor && call == "_initialize") return fail("{}", why);
+    return Made{nullptr, std::move(why)};
+  }
+  const auto wasm = build->module(left.asked);
+  if (!wasm) return Made{nullptr, wasm.error().message};
+  const auto code = TRY(engine.compile(*wasm));
+  const auto program = TRY(engine.load(code, engine::FileAccess::none));
+
+  RunInput request = std::move(input);
+  if (!order.is_reactor) request.input.env.add("DATA", data);
+  const char* entry = order.is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
+  if (auto why = difference(*build, program, entry, request); !why.empty()) {
+    return Made{nullptr, std::move(why)};
+  }
+  return Made{TRY(loader_.take_code(code, digest_of(order), engine::FileAccess::none,
+                                    engine::Tier::optimized)),
+              {}};
+}
+
+}  // namespace funcd::registry

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "engine/program.h"
+#include "engine/snapshot.h"
+#include "registry/manifest.h"
+#include "registry/program_loader.h"
+
+namespace funcd::registry {
+
+// Makes programs that start from a snapshot: runs an artifact as far as its sidecar says, keeps
+// what that left in memory, and uses it only when a run from there prints what a plain one does.
+class SnapshotMaker {
+ public:
+  // `loader` outlives this.
+  explicit SnapshotMaker(ProgramLoader& loader) : loader_(loader) {}
+
+  struct Order {
+    const std::string& function;  // its name, the guest's first argument
+    std::span<const std::uint8_t> artifact;
+    const std::string& digest;
+    const Manifest& manifest;
+    bool is_reactor = false;
+  };
+
+  // Names a snapshot in the cache of compiled code: all that went into it.
+  [[nodiscard]] static std::string digest_of(const Order& order);
+
+  struct Made {
+    std::shared_ptr<const engine::Program> program;  // null: it starts plainly
+    std::string reason;                              // why; else empty
+  };
+  // Takes the time of a compilation and a half, and that of the runs. An error is for what would
+  // fail without a snapshot too.
+  [[nodiscard]] Result<Made> make(const Order& order);
+
+ private:
+  ProgramLoader& loader_;
+};
+
+}  // namespace funcd::registry

@@ -1,0 +1,260 @@
+"""Starting from a snapshot: Go's reactors and unmodified Go commands, by the real toolchains."""
+
+import json
+
+import pytest
+
+from funcd import guests
+from funcd.binary import funcd
+from funcd.golang import build_go
+from funcd.waiting import wait_until
+
+REACTOR = """
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"time"
+)
+
+var calls int
+var greeting = os.Getenv("GREETING")
+var begun = time.Now()
+
+//go:wasmexport handle
+func handle() {
+	calls++
+	var in struct{ Name string; What string }
+	data, _ := io.ReadAll(os.Stdin)
+	json.Unmarshal(data, &in)
+	switch in.What {
+	case "trap":
+		panic("as told")
+	case "random":
+		fmt.Printf("[%d]", rand.Uint64())
+	case "elapsed":
+		fmt.Printf("[%d]", time.Since(begun))
+	default:
+		fmt.Printf(`{"hello":%q,"greeting":%q,"calls":%d}`, in.Name, greeting, calls)
+	}
+}
+
+func main() {}
+"""
+
+COMMAND = """
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+var frozen = os.Getenv("DATA") + "/" + os.Getenv("GREETING")
+var begun = time.Now()
+var table = map[string]int{}
+var asked = make(chan int)
+var answered = make(chan int)
+
+func init() {
+	for i := 0; i < 1000; i++ {
+		table[fmt.Sprint(i)] = i
+	}
+	go func() {
+		for n := range asked {
+			answered <- n * 2
+		}
+	}()
+}
+
+func deep(n int) int {
+	var pad [64]int
+	if n == 0 {
+		return 0
+	}
+	pad[n%64] = n
+	return deep(n-1) + pad[n%64] - n + 1
+}
+
+func main() {
+	asked <- 21
+	junk := []string{}
+	for i := 0; i < 20000; i++ {
+		junk = append(junk, strings.Repeat("x", 64))
+	}
+	runtime.GC()
+	var in map[string]any
+	json.Unmarshal([]byte(os.Getenv("DATA")), &in)
+	if in["exit"] != nil {
+		os.Exit(3)
+	}
+	if in["panic"] != nil {
+		panic("as told")
+	}
+	out, _ := json.Marshal(map[string]any{
+		"frozen": frozen, "data": in, "greeting": os.Getenv("GREETING"), "args": os.Args,
+		"method": os.Getenv("REQUEST_METHOD"), "doubled": <-answered, "table": table["777"],
+		"deep": deep(500), "junk": len(junk),
+	})
+	if in["random"] != nil {
+		out, _ = json.Marshal([]any{rand.Int63(), time.Since(begun) >= 0})
+	}
+	os.Stdout.Write(out)
+}
+"""
+
+START = "[snapshot]\nstart = true\n"
+ENV = '[env]\nGREETING = "hi"\n'
+VERSIONS = ["1.22.10", "1.24.11", None]
+
+
+def snapshot_of(server, name):
+    return server.admin(f"/v1/functions/{name}").json["snapshot"]
+
+
+@pytest.fixture(scope="module")
+def reactor(serve_all):
+    wasm = build_go(REACTOR, "-buildmode=c-shared")
+    return serve_all({"cold": (wasm, ENV),
+                      "warm": (wasm, ENV + '[snapshot]\nwarm = true\n[input]\nwhat = "none"\n'),
+                      "plain": (wasm, ENV + "[snapshot]\nstart = false\n")})
+
+
+def test_a_reactor_starts_from_its_snapshot(reactor):
+    function = reactor.admin("/v1/functions/cold").json
+    assert function["contract"] == "reactor"
+    assert function["snapshot"] == {"used": True, "reason": None,
+                                    "asked_for": ["clock", "random", "environment"]}
+
+
+@pytest.mark.parametrize("name", ["cold", "plain"])
+def test_each_call_of_a_reactor_meets_a_fresh_instance(reactor, name):
+    for who in ("ada", "bob"):
+        response = reactor.get(f"/{name}?name={who}")
+        assert response.json == {"hello": who, "greeting": "hi", "calls": 1}
+
+
+def test_a_warm_up_that_shows_is_not_used(reactor):
+    said = snapshot_of(reactor, "warm")
+    assert not said["used"] and "prints something else" in said["reason"]
+    assert reactor.get("/warm").json["calls"] == 1
+
+
+def test_random_numbers_differ_from_instance_to_instance(reactor):
+    numbers = {reactor.get("/cold?what=random").body for _ in range(8)}
+    assert len(numbers) == 8
+
+
+def test_the_clock_goes_on_from_the_snapshot(reactor):
+    assert all(reactor.get("/cold?what=elapsed").json[0] > 0 for _ in range(3))
+
+
+def test_a_reactor_that_panics_is_a_failure_of_one_request(reactor):
+    assert reactor.get("/cold?what=trap").status == 500
+    assert reactor.get("/cold").status == 200
+
+
+@pytest.fixture(scope="module")
+def commands(serve_all):
+    functions = {}
+    for version in VERSIONS:
+        wasm = build_go(COMMAND, version=version)
+        name = f"go{version}".replace(".", "-")
+        functions[name] = (wasm, START + ENV)
+        functions[name + "-plain"] = (wasm, ENV)
+    return serve_all(functions)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_unmodified_command_starts_before_its_main(commands, version):
+    name = f"go{version}".replace(".", "-")
+    assert snapshot_of(commands, name)["used"], snapshot_of(commands, name)
+    for number in range(3):
+        said = commands.get(f"/{name}?n={number}").json
+        plain = commands.get(f"/{name}-plain?n={number}").json
+        assert said["frozen"] == "/hi" and said["args"] == [name]
+        for key in ("data", "greeting", "method", "doubled", "table", "deep", "junk"):
+            assert said[key] == plain[key], key
+        assert said["data"] == {"n": str(number)} and said["doubled"] == 42
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_command_draws_other_numbers_in_each_instance(commands, version):
+    name = f"go{version}".replace(".", "-")
+    drawn = [commands.get(f"/{name}?random=1").json for _ in range(8)]
+    assert len({number for number, _ in drawn}) == 8 and all(is_later for _, is_later in drawn)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("what", ["exit", "panic"])
+def test_a_command_ends_as_it_would_plainly(commands, version, what):
+    name = f"go{version}".replace(".", "-")
+    plain = commands.get(f"/{name}-plain?{what}=1")
+    said = commands.get(f"/{name}?{what}=1")
+    assert (said.status, said.json["reason"]) == (plain.status, plain.json["reason"])
+
+
+def test_what_cannot_be_stopped_before_main_starts_plainly(serve_all):
+    server = serve_all({
+        "bare": (build_go(COMMAND, "-ldflags=-s"), START + ENV),
+        "text": (guests.echoes_data(), START),
+        "warm": (build_go(COMMAND), "[snapshot]\nwarm = true\n" + ENV),
+    })
+    for name, why in (("bare", "-ldflags=-s"), ("text", "those of Go"), ("warm", "reactor")):
+        said = snapshot_of(server, name)
+        assert not said["used"] and why in said["reason"], said
+        assert server.get(f"/{name}").status == 200
+    server.stderr.wait_for("snapshot.unused")
+
+
+def test_a_snapshot_is_kept_in_the_cache(folder, start):
+    folder.put("reactor", build_go(REACTOR, "-buildmode=c-shared"), ENV)
+    first = start()
+    assert not first.admin("/v1/functions/reactor").json["from_cache"]
+    first.kill()
+    again = start().admin("/v1/functions/reactor").json
+    assert again["from_cache"] and again["snapshot"]["used"]
+
+
+def test_another_environment_is_another_snapshot(folder, start):
+    folder.put("reactor", build_go(REACTOR, "-buildmode=c-shared"), ENV)
+    server = start()
+    assert server.get("/reactor").json["greeting"] == "hi"
+    folder.put_file("reactor.toml", ENV.replace("hi", "ho"))
+    wait_until(lambda: server.get("/reactor").json["greeting"] == "ho", "the new greeting")
+
+
+def test_check_tells_what_was_asked_before(folder):
+    folder.put("reactor", build_go(REACTOR, "-buildmode=c-shared"), ENV)
+    done = funcd("check", folder / "reactor.wasm")
+    text = done.stdout.decode()
+    assert done.returncode == 0 and "asked for: clock, random, environment" in text
+    assert "funcd:asked" not in text
+
+
+def test_snapshot_shows_what_it_gains(tmp_path):
+    (tmp_path / "f.wasm").write_bytes(build_go(COMMAND))
+    done = funcd("snapshot", "--json", tmp_path / "f.wasm", "-o", tmp_path / "out.wasm",
+                 "--data", '{"n":1}')
+    said = json.loads(done.stdout)
+    assert said["snapshot"]["us_per_instance"] < said["plain"]["us_per_instance"]
+    assert said["asked_for"] == ["clock", "random", "environment"]
+    ran = funcd("run", "--env", 'DATA={"n":2}', tmp_path / "out.wasm")
+    assert json.loads(ran.stdout)["data"] == {"n": 2}
+    text = funcd("snapshot", tmp_path / "f.wasm").stdout.decode()
+    assert "plain" in text and "times less" in text
+
+
+def test_snapshot_of_what_has_none(tmp_path):
+    (tmp_path / "f.wasm").write_bytes(guests.prints("x"))
+    done = funcd("snapshot", tmp_path / "f.wasm")
+    assert done.returncode == 1 and "those of Go" in done.stderr
