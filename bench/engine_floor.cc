@@ -2,7 +2,10 @@
 // it but with no HTTP, no contract and a warm cache. What a request costs beyond this is the
 // server's. Of a component, one GET request and its response.
 //
-//   engine_floor FILE.wasm [--env KEY=VALUE]... [--seconds S] [--expect TEXT]
+//   engine_floor FILE.wasm [--env KEY=VALUE]... [--stdin TEXT] [--snapshot cold|warm] [--seconds S]
+//                [--expect TEXT]
+//
+// --snapshot starts each run from a snapshot, which is made first with the same stdin.
 //
 // Prints one line of JSON: {"runs": N, "cpu_us_per_run": X}. CPU is user + system time of the whole
 // process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or
@@ -27,6 +30,7 @@
 #include "engine/guest.h"
 #include "engine/http_task.h"
 #include "engine/program.h"
+#include "engine/snapshot.h"
 #include "engine/stdio.h"
 #include "engine/task.h"
 
@@ -43,6 +47,8 @@ struct Options {
   std::vector<std::string> env;
   double seconds = 3;
   std::string expect;
+  std::string stdin_text;
+  std::string snapshot;  // "", "cold", "warm"
 };
 
 Result<Options> parse(std::span<char*> arguments) {
@@ -59,35 +65,71 @@ Result<Options> parse(std::span<char*> arguments) {
       options.env.emplace_back(value);
     } else if (name == "--expect") {
       options.expect = value;
+    } else if (name == "--stdin") {
+      options.stdin_text = value;
+    } else if (name == "--snapshot" && (value == "cold" || value == "warm")) {
+      options.snapshot = value;
     } else if (name == "--seconds") {
       const auto end = value.data() + value.size();
       const auto read = std::from_chars(value.data(), end, options.seconds);
       if (read.ec != std::errc{} || read.ptr != end) return fail("--seconds {}: no number", value);
     } else {
-      return fail("{}: unknown option; known are --env, --seconds, --expect", name);
+      return fail(
+          "{}: unknown option; known are --env, --stdin, --snapshot cold|warm, "
+          "--seconds, --expect",
+          name);
     }
   }
   if (options.file.empty()) {
-    return fail("usage: engine_floor FILE.wasm [--env K=V]... [--seconds S] [--expect TEXT]");
+    return fail(
+        "usage: engine_floor FILE.wasm [--env K=V]... [--stdin TEXT] [--snapshot cold|warm] "
+        "[--seconds S] [--expect TEXT]");
   }
   return options;
 }
 
-Result<engine::Program> load(const engine::Engine& engine, const std::string& path) {
-  const auto wasm = TRY(read_file(path, kWasmBytesMax));
+// The module that starts from what a run of it has left.
+Result<std::vector<std::uint8_t>> snapshot_of(const engine::Engine& engine,
+                                              std::span<const std::uint8_t> wasm,
+                                              const Options& options) {
+  const auto warm_up = options.snapshot == "warm" ? engine::WarmUp::one_call : engine::WarmUp::none;
+  const auto build = TRY(engine::SnapshotBuild::create(engine, wasm, warm_up));
+  engine::RunInput input;
+  input.input.args.add("function");
+  input.stdin_bytes = options.stdin_text;
+  const auto left = build.run(input);
+  if (left.ending.kind != engine::EndKind::returned) {
+    return fail("{} failed: {}", build.last_call(), left.ending.message);
+  }
+  return build.module(left.asked);
+}
+
+struct Subject {
+  engine::Program program;
+  engine::TaskOptions options;
+};
+
+Result<Subject> load(const engine::Engine& engine, const Options& options) {
+  auto wasm = TRY(read_file(options.file, kWasmBytesMax));
+  engine::TaskOptions task_options;
+  if (engine::is_reactor(wasm)) task_options.entry = engine::kReactorEntry;
+  if (!options.snapshot.empty()) {
+    wasm = TRY(snapshot_of(engine, wasm, options));
+    task_options.resumption = engine::Resumption::from_snapshot;
+  }
   const auto code = TRY(engine.compile(wasm));
-  return engine.load(code, engine::FileAccess::none);
+  return Subject{TRY(engine.load(code, engine::FileAccess::none)), task_options};
 }
 
 // One run, from nothing to its output.
-Result<> run_once(const engine::Program& program, const Options& options) {
+Result<> run_once(const Subject& subject, const Options& options) {
   engine::GuestInput input;
   input.args.add("function");
   for (const std::string& entry : options.env) input.env.add(entry);
-  engine::BufferedStdio stdio("", kOutputBytesMax, kOutputBytesMax);
+  engine::BufferedStdio stdio(options.stdin_text, kOutputBytesMax, kOutputBytesMax);
   engine::TaskLimits limits;
   limits.deadline = Clock::now() + kTimeout;
-  engine::Task task(program, std::move(input), stdio, limits, {});
+  engine::Task task(subject.program, std::move(input), stdio, limits, subject.options);
   for (;;) {
     const engine::Task::State state = task.poll();
     if (state == engine::Task::State::done) break;
@@ -107,7 +149,7 @@ Result<> run_once(const engine::Program& program, const Options& options) {
 }
 
 // One request to a component, from nothing to the last byte of its response.
-Result<> answer_once(const engine::Program& program, const Options& options) {
+Result<> answer_once(const Subject& subject, const Options& options) {
   constexpr std::array<engine::HttpRequestHead::Field, 2> kFields = {
       {{"host", "127.0.0.1:8000"}, {"accept", "*/*"}}};
   engine::BufferedStdio stdio("", kOutputBytesMax, kOutputBytesMax);
@@ -115,7 +157,7 @@ Result<> answer_once(const engine::Program& program, const Options& options) {
   limits.deadline = Clock::now() + kTimeout;
   const engine::HttpRequestHead head{
       .method = "GET", .authority = "127.0.0.1:8000", .path_with_query = "/", .fields = kFields};
-  engine::HttpTask task(program, head, stdio, limits, {});
+  engine::HttpTask task(subject.program, head, stdio, limits, {});
   std::string body;
   for (auto state = task.poll(); state != engine::HttpTask::State::done; state = task.poll()) {
     if (state == engine::HttpTask::State::waiting) {
@@ -147,18 +189,18 @@ double cpu_us() {
 
 Result<> measure(const Options& options) {
   const auto engine = TRY(engine::Engine::create({}));
-  const auto program = TRY(load(*engine, options.file));
+  const auto subject = TRY(load(*engine, options));
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
   const auto warm_at = Clock::now() + kWarmUp;
-  const bool is_component = program.kind() == engine::ProgramKind::http_component;
+  const bool is_component = subject.program.kind() == engine::ProgramKind::http_component;
   const auto run = is_component ? &answer_once : &run_once;
-  while (Clock::now() < warm_at) TRY(run(program, options));
+  while (Clock::now() < warm_at) TRY(run(subject, options));
 
   const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
   const double cpu_before_us = cpu_us();
   std::uint64_t runs = 0;
   while (Clock::now() < end) {
-    TRY(run(program, options));
+    TRY(run(subject, options));
     ++runs;
   }
   const double each_us = (cpu_us() - cpu_before_us) / static_cast<double>(runs);

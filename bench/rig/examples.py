@@ -14,6 +14,8 @@ ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
 
 EXAMPLES = (
     Request("/gojson"),
+    Request("/gojson-reactor"),
+    Request("/gojson-snapshot"),
     Request("/cjson"),
     Request("/hello"),
     Request("/users/7"),

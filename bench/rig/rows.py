@@ -18,6 +18,11 @@ from rig.server import BenchError, Server
 from rig.setup import SEED_AS_WRITTEN, SEED_KEPT, Bench, say
 
 FUNCTIONS = ("cjson", "gojson")
+# The same function by what only funcd has, and how the engine alone is made to run it.
+STARTED = {
+    "gojson-reactor": ("--stdin", DATA, "--snapshot", "warm"),
+    "gojson-snapshot": ("--env", f"DATA={DATA}", "--snapshot", "cold"),
+}
 AS_WRITTEN_S_MAX = 8.0
 
 
@@ -40,8 +45,12 @@ TITLES = {
     "nginx": "nginx, one process, a fixed body",
     "funcd/cjson": "**funcd, cjson** (C, `data` contract, limits on)",
     "funcd/gojson": "**funcd, gojson** (the article's Go program, unmodified)",
+    "funcd/gojson-reactor": "**funcd, gojson as a Go reactor**, from a warm snapshot",
+    "funcd/gojson-snapshot": "**funcd, gojson unmodified**, from a snapshot before its main",
     "engine/cjson": "funcd's engine alone in a loop, cjson",
     "engine/gojson": "funcd's engine alone in a loop, gojson",
+    "engine/gojson-reactor": "funcd's engine alone in a loop, gojson as a reactor",
+    "engine/gojson-snapshot": "funcd's engine alone in a loop, gojson from a snapshot",
     "wazero/cjson": "net/http + wazero, compiled once, cjson",
     "wazero/gojson": "net/http + wazero, compiled once, gojson",
     "kept/cjson": "the article's server, engine and module kept, cjson",
@@ -114,8 +123,8 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
         attempt(["floor"], lambda: _floor(bench))
     if shutil.which("nginx"):
         attempt(["nginx"], lambda: bench.nginx(ANSWER))
-    attempt(both("funcd"), lambda: _funcd(bench))
-    for key in filter(wanted, both("engine")):
+    attempt([*both("funcd"), *(f"funcd/{name}" for name in STARTED)], lambda: _funcd(bench))
+    for key in filter(wanted, [*both("engine"), *(f"engine/{name}" for name in STARTED)]):
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
     attempt(both("wazero"), bench.wazero)
     attempt(both("kept"), lambda: bench.seed_server(SEED_KEPT))
@@ -154,8 +163,8 @@ def _measure(bench: Bench, server: Server, request: Request, seconds: int, is_sl
 
 def _engine(bench: Bench, function: str, seconds: int) -> Load:
     command = ["taskset", "-c", str(bench.server_core), str(bench.build / "bench/engine_floor"),
-               str(bench.examples / f"{function}.wasm"), "--env", f"DATA={DATA}",
-               "--seconds", str(seconds), "--expect", ANSWER.decode()]
+               str(bench.examples / f"{function}.wasm"),
+               *STARTED.get(function, ("--env", f"DATA={DATA}")), "--seconds", str(seconds), "--expect", ANSWER.decode()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60,
                           check=False)
     if done.returncode != 0:
