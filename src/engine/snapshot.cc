@@ -19,7 +19,7 @@ constexpr std::uint64_t kStderrBytesMax = 64 << 10;
 TaskLimits limits_of(const RunInput& input) {
   TaskLimits limits;
   limits.memory_bytes_max = input.memory_bytes_max;
-  limits.deadline = limits.started_at + kSnapshotTimeMax;
+  limits.deadline = limits.started_at + input.timeout;
   return limits;
 }
 

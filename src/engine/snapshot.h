@@ -33,6 +33,7 @@ struct RunInput {
   std::string_view stdin_bytes;
   std::uint64_t memory_bytes_max = 128ULL << 20;
   std::uint64_t output_bytes_max = 32ULL << 20;
+  std::chrono::milliseconds timeout = kSnapshotTimeMax;
 };
 
 struct RunOutput {
@@ -46,7 +47,7 @@ struct RunOutput {
   }
 };
 
-// Runs `entry` in a fresh instance; blocks for kSnapshotTimeMax at the most.
+// Runs `entry` in a fresh instance; blocks for its timeout at the most.
 [[nodiscard]] RunOutput run_blocking(const Program& program, const char* entry,
                                      Resumption resumption, const RunInput& input);
 
@@ -63,7 +64,7 @@ class SnapshotBuild {
   SnapshotBuild(SnapshotBuild&& other) noexcept;
   SnapshotBuild& operator=(SnapshotBuild&& other) = delete;
 
-  // The run that leaves the snapshot; each for kSnapshotTimeMax at the most.
+  // The run that leaves the snapshot. Its timeout is kSnapshotTimeMax at the most.
   [[nodiscard]] RunOutput run(const RunInput& input) const;
   // A run as an invocation without a snapshot is.
   [[nodiscard]] RunOutput run_plain(const RunInput& input) const;

@@ -1,5 +1,6 @@
 #include "registry/snapshot_maker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/file.h"
@@ -95,6 +96,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   const auto program = TRY(engine.load(code, engine::FileAccess::none));
 
   RunInput request = std::move(input);
+  request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
   if (!order.is_reactor) request.input.env.add("DATA", data);
   const char* entry = order.is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
   if (auto why = difference(*build, program, entry, request); !why.empty()) {
