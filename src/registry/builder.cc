@@ -45,6 +45,7 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
   if (!wake_) return fail("cannot make an event descriptor: raise the limit of open files");
   const std::stop_callback on_stop(stop, [this] { wake(); });
   is_compiling_elsewhere_ = options_.compile != nullptr;
+  stop_ = stop;
   TRY(look(Look::first));
   bool is_first = true;
   while (!stop.stop_requested()) {
@@ -107,15 +108,18 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
   }
   if (!settle_route(record)) return;
   const TimePoint begin = Clock::now();
-  const RevisionBuilder::Order order{.candidate = *record.candidate,
-                                     .sidecar = *record.sidecar,
-                                     .real_folder = real_folder_,
-                                     .function = record.function,
-                                     .live = record.live,
-                                     .live_key = record.live_key,
-                                     .failed_key = record.failed_key,
-                                     .if_missing = if_missing(stage),
-                                     .code = code};
+  const RevisionBuilder::Order order{
+      .candidate = *record.candidate,
+      .sidecar = *record.sidecar,
+      .real_folder = real_folder_,
+      .function = record.function,
+      .live = record.live,
+      .live_key = record.live_key,
+      .failed_key = record.failed_key,
+      .if_missing = if_missing(stage),
+      .code = code,
+      .compile_elsewhere = is_compiling_elsewhere_ ? options_.compile : Compile(),
+      .stop = stop_};
   auto outcome = revisions_.build(order);
   if (outcome.kind == RevisionBuilder::Outcome::Kind::must_compile &&
       stage == Record::Stage::compile) {

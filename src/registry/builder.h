@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -82,6 +83,7 @@ class Registry::Builder {
   StatusBoard board_;
   Descriptor wake_;  // readable when there is something to do; an eventfd
   bool is_compiling_elsewhere_ = false;
+  std::stop_token stop_;  // of run()
   CompileLane baseline_lane_;
   CompileLane optimized_lane_;
 

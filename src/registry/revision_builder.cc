@@ -255,7 +255,9 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
                                     .artifact = parts.artifact,
                                     .digest = parts.digest,
                                     .manifest = *order.sidecar.manifest,
-                                    .is_reactor = parts.is_reactor};
+                                    .is_reactor = parts.is_reactor,
+                                    .compile_elsewhere = order.compile_elsewhere,
+                                    .stop = order.stop};
   SnapshotMaker::Made made;
   if (parts.files() == engine::FileAccess::none) {
     made.program = loader_.load_cached(SnapshotMaker::digest_of(wanted), parts.files());

@@ -4,10 +4,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "registry/compile_lane.h"
 #include "registry/folder_scan.h"
 #include "registry/program_loader.h"
 #include "registry/revision.h"
@@ -53,6 +55,9 @@ class RevisionBuilder {
     std::string failed_key;                // and of the last one that failed
     IfMissing if_missing = IfMissing::compile;
     std::optional<Code> code = std::nullopt;
+    // Compiles what a snapshot becomes, until stopped; empty: this thread does.
+    Compile compile_elsewhere = nullptr;
+    std::stop_token stop = {};
   };
 
   struct Outcome {

@@ -92,8 +92,11 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   }
   const auto wasm = build->module(left.asked);
   if (!wasm) return Made{nullptr, wasm.error().message};
-  const auto code = TRY(engine.compile(*wasm));
-  const auto program = TRY(engine.load(code, engine::FileAccess::none));
+  const auto code = order.compile_elsewhere
+                        ? order.compile_elsewhere(*wasm, engine::Tier::optimized, order.stop)
+                        : engine.compile(*wasm);
+  if (!code) return Made{nullptr, code.error().message};
+  const auto program = TRY(engine.load(*code, engine::FileAccess::none));
 
   RunInput request = std::move(input);
   request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
@@ -102,7 +105,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (auto why = difference(*build, program, entry, request); !why.empty()) {
     return Made{nullptr, std::move(why)};
   }
-  return Made{TRY(loader_.take_code(code, digest_of(order), engine::FileAccess::none,
+  return Made{TRY(loader_.take_code(*code, digest_of(order), engine::FileAccess::none,
                                     engine::Tier::optimized)),
               {}};
 }

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "base/result.h"
 #include "engine/program.h"
 #include "engine/snapshot.h"
+#include "registry/compile_lane.h"
 #include "registry/manifest.h"
 #include "registry/program_loader.h"
 
@@ -26,6 +28,8 @@ class SnapshotMaker {
     const std::string& digest;
     const Manifest& manifest;
     bool is_reactor = false;
+    Compile compile_elsewhere = nullptr;  // as RevisionBuilder's
+    std::stop_token stop = {};
   };
 
   // Names a snapshot in the cache of compiled code: all that went into it.
