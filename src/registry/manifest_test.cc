@@ -136,12 +136,12 @@ TEST(Manifest, InputThatIsNoJsonIsAnError) {
 TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
   EXPECT_EQ(error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
             "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
-            "route, host, methods, input, request, response, env, kv, limits, mounts");
+            "route, host, methods, input, request, response, env, kv, limits, snapshot, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
             "response_body, stderr, concurrency");
-  EXPECT_THAT(error_of("[snapshot]\nstart = true\n"),
-              HasSubstr("hello.toml:1: unknown key 'snapshot'; known are"));
+  EXPECT_THAT(error_of("[snapshots]\nstart = true\n"),
+              HasSubstr("hello.toml:1: unknown key 'snapshots'; did you mean 'snapshot'?"));
   EXPECT_THAT(error_of("[[mounts]]\nhost = \"a\"\nguest = \"/a\"\nwriteable = true\n"),
               HasSubstr("hello.toml:4: unknown key 'writeable' in [mounts]; did you mean "
                         "'writable'? known are host, guest, writable"));

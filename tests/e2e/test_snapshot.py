@@ -59,7 +59,7 @@ import (
 	"time"
 )
 
-var frozen = os.Getenv("DATA") + "/" + os.Getenv("GREETING")
+var frozen = os.Getenv("GREETING")
 var begun = time.Now()
 var table = map[string]int{}
 var asked = make(chan int)
@@ -181,7 +181,7 @@ def test_an_unmodified_command_starts_before_its_main(commands, version):
     for number in range(3):
         said = commands.get(f"/{name}?n={number}").json
         plain = commands.get(f"/{name}-plain?n={number}").json
-        assert said["frozen"] == "/hi" and said["args"] == [name]
+        assert said["frozen"] == "hi" and said["args"] == [name]
         for key in ("data", "greeting", "method", "doubled", "table", "deep", "junk"):
             assert said[key] == plain[key], key
         assert said["data"] == {"n": str(number)} and said["doubled"] == 42
@@ -214,6 +214,14 @@ def test_what_cannot_be_stopped_before_main_starts_plainly(serve_all):
         assert not said["used"] and why in said["reason"], said
         assert server.get(f"/{name}").status == 200
     server.stderr.wait_for("snapshot.unused")
+
+
+def test_an_initialiser_that_reads_the_request_is_noticed(folder, start):
+    early = COMMAND.replace('os.Getenv("GREETING")', 'os.Getenv("DATA")', 1)
+    folder.put("early", build_go(early), START)
+    server = start()
+    assert "prints something else" in snapshot_of(server, "early")["reason"]
+    assert server.get("/early?n=1").json["frozen"] == '{"n":"1"}'
 
 
 def test_a_snapshot_is_kept_in_the_cache(folder, start):
