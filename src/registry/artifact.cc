@@ -42,11 +42,7 @@ Result<> check_artifact(std::span<const std::uint8_t> bytes) {
   if (text.empty()) return fail("is empty; copy it again, or wait until it is written");
   if (text.starts_with(kMagic)) {
     const std::string_view version = text.substr(kMagic.size(), kModuleVersion.size());
-    if (version == kModuleVersion) return {};
-    if (version == kComponentVersion) {
-      return fail("is a component; components are not served by this version; build it with {}",
-                  "--target wasm32-wasip1");
-    }
+    if (version == kModuleVersion || version == kComponentVersion) return {};
     if (version.size() < kModuleVersion.size()) {
       return fail("is cut off after {} bytes; copy it again", text.size());
     }

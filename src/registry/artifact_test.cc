@@ -21,9 +21,10 @@ TEST(Artifact, AModuleIsKnownByItsMagic) {
   EXPECT_EQ(told(std::string_view("\0asm\1\0\0\0\1\2", 10)), "module");
 }
 
-TEST(Artifact, AComponentIsNotServed) {
-  EXPECT_THAT(told(std::string_view("\0asm\x0d\0\1\0", 8)),
-              HasSubstr("is a component; components are not served by this version"));
+TEST(Artifact, AComponentIsKnownByItsVersionAndLayer) {
+  EXPECT_EQ(told(std::string_view("\0asm\x0d\0\1\0", 8)), "module");
+  EXPECT_EQ(told(std::string_view("\0asm\x0c\0\1\0", 8)),
+            "is WebAssembly of a version that is not known: 0c 00 01 00");
 }
 
 TEST(Artifact, WhatElseItIsIsSaid) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "registry/manifest_outbound.h"
 #include "registry/route.h"
 #include "registry/toml_table.h"
 
@@ -288,6 +289,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
              return read_limits(*TRY(table_of(node)), file, ceilings, manifest.limits);
            }},
           {"snapshot", in_table(read_snapshot, manifest)},
+          {"outbound", in_table(read_outbound, manifest)},
           {"mounts", [&](const toml::node& node) { return read_mounts(node, file, manifest); }},
       });
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/surroundings.h"
 
 namespace funcd::registry {
 
@@ -39,6 +40,12 @@ struct SnapshotSpec {
   bool is_warm = false;        // the snapshot is taken after one warm-up call
 };
 
+// [outbound]: whom a component may send requests to. Nobody, unless named.
+struct Outbound {
+  std::vector<engine::OutboundRule> allow;
+  engine::OutboundLimits limits;
+};
+
 // What `hello.toml` says of hello.wasm, with defaults where it is silent. A plain value.
 struct Manifest {
   ContractKind contract = ContractKind::automatic;
@@ -54,6 +61,7 @@ struct Manifest {
   Limits limits;
   std::vector<MountSpec> mounts;
   SnapshotSpec snapshot;
+  Outbound outbound;
 };
 
 // What a sidecar's limits may not be less than: below it no function runs.

@@ -9,6 +9,7 @@
 
 #include "engine/guest.h"
 #include "engine/program.h"
+#include "engine/surroundings.h"
 #include "registry/json_schema.h"
 #include "registry/manifest.h"
 #include "telemetry/function_log.h"
@@ -48,6 +49,7 @@ struct Revision {
   std::shared_ptr<const JsonSchema> request_schema;   // may be null
   std::shared_ptr<const JsonSchema> response_schema;  // may be null
   std::vector<engine::Mount> mounts;
+  std::shared_ptr<const engine::Surroundings> surroundings;  // of a component; else null
   std::chrono::system_clock::time_point published_at;
 
   // Of its store of keys and values, which functions that name one share.

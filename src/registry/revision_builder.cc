@@ -33,6 +33,7 @@ Result<ContractKind> resolve_contract(const Manifest& manifest) {
       return ContractKind::data;
     case ContractKind::cgi:
     case ContractKind::wws:
+    case ContractKind::wasi_http:
       if (manifest.response_schema) {
         return fail("[response] schema belongs to the data contract, not to {}",
                     name_of(manifest.contract));
@@ -42,8 +43,29 @@ Result<ContractKind> resolve_contract(const Manifest& manifest) {
       return ContractKind::reactor;
     default:
       return fail(
-          "contract '{}' is not served by this version; auto, data, cgi, wws and reactor are",
+          "contract '{}' is not served by this version; auto, data, cgi, wws, reactor and wasi-http "
+          "are",
           name_of(manifest.contract));
+  }
+}
+
+// A component has the contract that its exports say, whatever else is asked for is an error.
+Result<ContractKind> contract_of(const engine::Program& program, ContractKind wanted) {
+  const bool is_for_components = wanted == ContractKind::wasi_http;
+  switch (program.kind()) {
+    case engine::ProgramKind::module:
+      if (is_for_components) {
+        return fail("is a module, and contract 'wasi-http' is for components; leave contract out");
+      }
+      return wanted;
+    case engine::ProgramKind::http_component:
+      if (wanted != ContractKind::automatic && !is_for_components) {
+        return fail("is a component, and contract '{}' is for modules; leave contract out",
+                    name_of(wanted));
+      }
+      return ContractKind::wasi_http;
+    default:
+      return fail("is a component, but {}", program.why_no_http());
   }
 }
 
@@ -78,6 +100,17 @@ Result<> check_entry_point(const engine::Program& program, std::string_view name
 // Whether an instance is to start from a snapshot; reactors do, unless they are told not to.
 bool wants_snapshot(const Manifest& manifest, bool is_reactor) {
   return manifest.snapshot.starts.value_or(is_reactor || manifest.snapshot.is_warm);
+}
+
+std::shared_ptr<const engine::Surroundings> surroundings_for(
+    const engine::Program& program, const Manifest& manifest,
+    const std::vector<engine::Mount>& mounts) {
+  if (program.kind() == engine::ProgramKind::module) return nullptr;
+  return std::make_shared<const engine::Surroundings>(
+      engine::Surroundings::Spec{.env = manifest.env,
+                                 .mounts = mounts,
+                                 .outbound = manifest.outbound.allow,
+                                 .outbound_limits = manifest.outbound.limits});
 }
 
 }  // namespace
@@ -156,15 +189,18 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     outcome.kind = Outcome::Kind::must_compile;
     return outcome;
   }
-  if (const auto checked = check_program(order, parts, *program); !checked) {
-    return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, checked.error().message)});
+  const auto contract = check_program(order, parts, *program);
+  if (!contract) {
+    return failed(
+        Error{fmt::format("{}.wasm: {}", order.candidate.name, contract.error().message)});
   }
+  auto surroundings = surroundings_for(*program, *order.sidecar.manifest, parts.mounts);
   outcome.kind = Outcome::Kind::built;
   outcome.revision =
       std::make_shared<const Revision>(Revision{.function = order.function,
                                                 .digest = std::move(parts.digest),
                                                 .manifest = *order.sidecar.manifest,
-                                                .contract = parts.contract,
+                                                .contract = *contract,
                                                 .is_reactor = parts.is_reactor,
                                                 .snapshot = std::move(found->snapshot),
                                                 .route = order.sidecar.route,
@@ -172,6 +208,7 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
                                                 .request_schema = std::move(parts.request_schema),
                                                 .response_schema = std::move(parts.response_schema),
                                                 .mounts = std::move(parts.mounts),
+                                                .surroundings = std::move(surroundings),
                                                 .published_at = std::chrono::system_clock::now()});
   return outcome;
 }
@@ -325,13 +362,21 @@ Result<std::shared_ptr<const Revision>> RevisionBuilder::with_code(const Revisio
   return changed;
 }
 
-Result<> RevisionBuilder::check_program(const Order& order, const Parts& parts,
-                                        const engine::Program& program) const {
-  if (parts.contract == ContractKind::reactor && !parts.is_reactor) {
+Result<ContractKind> RevisionBuilder::check_program(const Order& order, const Parts& parts,
+                                                    const engine::Program& program) const {
+  const ContractKind contract = TRY(contract_of(program, parts.contract));
+  if (contract == ContractKind::reactor && !parts.is_reactor) {
     return fail("is no reactor, which exports _initialize and handle and no _start; {}",
                 exports_of(program));
   }
-  TRY(check_entry_point(program, parts.is_reactor ? engine::kReactorEntry : engine::kCommandEntry));
+  if (program.kind() == engine::ProgramKind::module) {
+    TRY(check_entry_point(program,
+                          parts.is_reactor ? engine::kReactorEntry : engine::kCommandEntry));
+    if (!order.sidecar.manifest->outbound.allow.empty()) {
+      return fail("is a module, which can send no requests; remove [outbound] from {}.toml",
+                  order.candidate.name);
+    }
+  }
   const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
   if (program.memory_bytes_min() > limit) {
     return fail(
@@ -341,7 +386,13 @@ Result<> RevisionBuilder::check_program(const Order& order, const Parts& parts,
   }
   const auto probed = loader_.engine().probe(program, limit);
   if (!probed) return fail("no instance of it can be made: {}", probed.error().message);
-  return {};
+  // Looked at first, so that what else is wrong with a component is told.
+  if (contract == ContractKind::wasi_http) {
+    return fail(
+        "is a component with contract wasi-http, which this version runs in tests only; build a "
+        "module with --target wasm32-wasip1");
+  }
+  return contract;
 }
 
 }  // namespace funcd::registry

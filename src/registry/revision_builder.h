@@ -100,8 +100,8 @@ class RevisionBuilder {
   [[nodiscard]] Result<std::shared_ptr<const engine::Program>> find_plain(const Order& order,
                                                                           const Parts& parts,
                                                                           Outcome& outcome);
-  [[nodiscard]] Result<> check_program(const Order& order, const Parts& parts,
-                                       const engine::Program& program) const;
+  [[nodiscard]] Result<ContractKind> check_program(const Order& order, const Parts& parts,
+                                                   const engine::Program& program) const;
 
   ProgramLoader loader_;
   std::uint64_t artifact_bytes_max_;

@@ -40,6 +40,9 @@ Json file_json(const FileInspection& file) {
   json["memory_bytes_max"] =
       program.memory_bytes_max() ? Json(*program.memory_bytes_max()) : Json();
   json["snapshot"] = snapshot_json(revision);
+  json["outbound"] = Json::array();
+  for (const auto& rule : revision.manifest.outbound.allow)
+    json["outbound"].push_back(engine::text_of(rule));
   json["imports"] = Json::array();
   for (const auto& item : program.imports()) json["imports"].push_back(extern_json(item, true));
   json["exports"] = Json::array();
@@ -53,6 +56,10 @@ void add_line(std::string& text, std::string_view label, std::string_view value)
 
 // One line for each module that is imported from.
 void add_imports(std::string& text, const engine::Program& program) {
+  if (program.kind() != engine::ProgramKind::module) {
+    for (const auto& item : program.imports()) add_line(text, "imports", item.module);
+    return;
+  }
   std::vector<std::string> modules;
   for (const auto& item : program.imports()) {
     if (std::ranges::find(modules, item.module) == modules.end()) modules.push_back(item.module);
@@ -74,9 +81,17 @@ std::string exports_of(const engine::Program& program) {
 }
 
 std::string memory_of(const engine::Program& program) {
+  // A component's are those of the modules in it, which it does not show.
+  if (program.kind() != engine::ProgramKind::module) return {};
   const auto max = program.memory_bytes_max();
   return fmt::format("{} at the start{}", registry::format_size(program.memory_bytes_min()),
                      max ? fmt::format(", {} at the most", registry::format_size(*max)) : "");
+}
+
+std::string outbound_of(const registry::Manifest& manifest) {
+  std::vector<std::string> rules;
+  for (const auto& rule : manifest.outbound.allow) rules.push_back(engine::text_of(rule));
+  return fmt::format("{}", fmt::join(rules, ", "));
 }
 
 std::string limits_of(const registry::Limits& limits) {
@@ -146,6 +161,7 @@ std::string inspection_text(const FileInspection& file) {
   add_line(text, "limits", limits_of(manifest.limits));
   add_line(text, "env", env_of(manifest));
   add_line(text, "mounts", mounts_of(revision));
+  add_line(text, "outbound", outbound_of(manifest));
   return text;
 }
 

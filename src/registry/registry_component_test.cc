@@ -1,0 +1,35 @@
+#include "testing/registry_fixture.h"
+
+namespace funcd::registry {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string component(std::string_view text) {
+  const auto wasm = engine::Engine::wasm_from_text(text);
+  EXPECT_TRUE(wasm) << wasm.error().message;
+  return std::string(wasm->begin(), wasm->end());
+}
+
+TEST_F(RegistryTest, AComponentThatIsNotServedSaysWhy) {
+  folder_.write("none.wasm", component("(component)"));
+  folder_.write("old.wasm",
+                component(R"((component (import "wasi:http/types@0.1.0" (instance))))"));
+  build();
+  EXPECT_THAT(state_of("none"), HasSubstr("failed: none.wasm: is a component, but it exports "
+                                          "neither wasi:http/incoming-handler@0.2"));
+  EXPECT_THAT(state_of("old"), HasSubstr("it is built for wasi:http/types@0.1.0; served are"));
+}
+
+TEST_F(RegistryTest, AModuleIsNoComponentAndSendsNothing) {
+  folder_.write("hello.wasm", command(1));
+  folder_.write("hello.toml", "contract = \"wasi-http\"\n");
+  folder_.write("other.wasm", command(1));
+  folder_.write("other.toml", "[outbound]\nallow = [\"https://example.com\"]\n");
+  build();
+  EXPECT_THAT(state_of("hello"), HasSubstr("is a module, and contract 'wasi-http' is for"));
+  EXPECT_THAT(state_of("other"), HasSubstr("is a module, which can send no requests"));
+}
+
+}  // namespace
+}  // namespace funcd::registry
