@@ -43,7 +43,8 @@ Result<ContractKind> resolve_contract(const Manifest& manifest) {
       return ContractKind::reactor;
     default:
       return fail(
-          "contract '{}' is not served by this version; auto, data, cgi, wws, reactor and wasi-http "
+          "contract '{}' is not served by this version; auto, data, cgi, wws, reactor and "
+          "wasi-http "
           "are",
           name_of(manifest.contract));
   }

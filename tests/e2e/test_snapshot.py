@@ -249,8 +249,20 @@ def test_check_tells_what_was_asked_before(folder):
     assert "funcd:asked" not in text
 
 
+ECHO = """
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() { fmt.Printf(`{"data":%s}`, os.Getenv("DATA")) }
+"""
+
+
 def test_snapshot_shows_what_it_gains(tmp_path):
-    (tmp_path / "f.wasm").write_bytes(build_go(COMMAND))
+    (tmp_path / "f.wasm").write_bytes(build_go(ECHO))
     done = funcd("snapshot", "--json", tmp_path / "f.wasm", "-o", tmp_path / "out.wasm",
                  "--data", '{"n":1}')
     said = json.loads(done.stdout)
