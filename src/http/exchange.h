@@ -86,10 +86,11 @@ class Exchange {
   // take is kept, and then this says false, and nothing is to be written before on_writable. Where
   // a response has no body (HEAD, 204, 304) the bytes are dropped.
   [[nodiscard]] virtual bool write(std::string_view bytes) = 0;
-  // The last bytes, also while write() has said false; ends the exchange. Trailers go to clients
-  // that take them (RFC 9110 6.5.1), after a chunked body. A body that is longer or shorter than
-  // its length ends as by abort().
+  // The last bytes, kEndBytesMax at the most, also while write() has said false; ends the exchange.
+  // Trailers go to clients that take them (RFC 9110 6.5.1), after a chunked body. A body that is
+  // longer or shorter than its length ends as by abort().
   virtual void end(std::string_view bytes, const FieldBlock& trailers) = 0;
+  static constexpr std::size_t kEndBytesMax = 2 * kWriteBytesMax;
   // Ends the exchange, and the connection with it, so that the client sees a response cut short.
   virtual void abort() = 0;
 

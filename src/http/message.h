@@ -53,6 +53,8 @@ struct Response {
   std::string_view content_type;  // static storage; empty: no content-type field
   FieldBlock fields;
   std::string body;
+  // Of a response to HEAD: the length that a GET would have; else that of the body counts.
+  std::optional<std::uint64_t> head_length = std::nullopt;
 };
 
 // The standard phrase of a status ("Not Found"), or "" for one that has none.

@@ -365,7 +365,8 @@ ResponseContext Session::context_for(bool is_last, std::string_view method) cons
 
 void Session::write(Response&& response, bool is_last, std::string_view method) {
   ResponseContext context = context_for(is_last, method);
-  context.content_length = response.body.size();
+  const bool is_declared = context.is_head_method && response.head_length;
+  context.content_length = is_declared ? *response.head_length : response.body.size();
   output_.write(std::move(response), context);
 }
 

@@ -107,14 +107,13 @@ bool Session::begin(Response head, std::optional<std::uint64_t> content_length) 
 }
 
 bool Session::write(std::string_view bytes) {
-  CHECK(is_begun_ && !is_writable_wanted_);
+  CHECK(is_begun_ && !is_writable_wanted_ && bytes.size() <= kWriteBytesMax);
   append_body(bytes);
   is_writable_wanted_ = !flush_for_handler();
   return !is_writable_wanted_;
 }
 
 void Session::append_body(std::string_view bytes) {
-  CHECK(bytes.size() <= kWriteBytesMax, "{} bytes", bytes.size());
   if (bytes.empty()) return;
   switch (framing_) {
     case BodyFraming::none:
@@ -150,7 +149,7 @@ bool Session::flush_for_handler() {
 }
 
 void Session::end(std::string_view bytes, const FieldBlock& trailers) {
-  CHECK(phase_ == Phase::handling && is_begun_);
+  CHECK(phase_ == Phase::handling && is_begun_ && bytes.size() <= kEndBytesMax);
   append_body(bytes);
   if (is_body_broken_ || (framing_ == BodyFraming::length && body_left_ > 0)) return abort();
   if (framing_ == BodyFraming::chunked) {

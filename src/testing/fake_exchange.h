@@ -45,6 +45,10 @@ class FakeExchange final : public http::Exchange {
   }
   void more_body() override {
     is_asked_ = true;
+    if (is_read_when_asked) {
+      is_stuck = is_read_when_asked = false;
+      take_written();
+    }
     if (is_body_given_by_test_) return;
     constexpr std::size_t kPartBytes = 16 * 1024;
     const std::size_t begin = std::exchange(given_, std::min(given_ + kPartBytes, body_.size()));
@@ -66,7 +70,7 @@ class FakeExchange final : public http::Exchange {
     return !is_stuck;
   }
   void end(std::string_view bytes, const http::FieldBlock& trailers) override {
-    CHECK(is_begun_ && bytes.size() <= kWriteBytesMax);
+    CHECK(is_begun_ && bytes.size() <= kEndBytesMax);
     streamed_ += bytes;
     trailers_ = trailers.bytes();
     is_ended_ = true;
@@ -91,6 +95,8 @@ class FakeExchange final : public http::Exchange {
   // Reads what was written to it: with is_stuck, writers wait for this.
   void take_written() { listener_->on_writable(); }
   bool is_stuck = false;
+  // The client reads just when the next part of its body is asked for.
+  bool is_read_when_asked = false;
 
   [[nodiscard]] bool is_asked() const { return is_asked_; }
   // A whole response, or the head of one in parts.
