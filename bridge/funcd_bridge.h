@@ -47,7 +47,7 @@ typedef struct fb_host_function {
   const char* name;
   const char* parameters; /* 'i' for i32, 'I' for i64: "iIi" */
   const char* results;    /* "i" or "" */
-  bool may_wait;
+  bool may_wait; /* parameters "iiii", "ii" or "", result "i" */
   int32_t (*call)(void* guest, uint8_t* memory, size_t memory_size, fb_value* values);
 } fb_host_function;
 
@@ -61,6 +61,8 @@ typedef struct fb_host {
   /* Descriptors 0, 1 and 2 of guests with mounts; as engine::Stdio. */
   int64_t (*read)(void* guest, uint8_t* into, size_t size);
   int64_t (*write)(void* guest, int descriptor, const uint8_t* bytes, size_t size);
+  /* Whether that descriptor has bytes, or room. If not, the task is polled once it may have. */
+  bool (*is_ready)(void* guest, int descriptor);
 } fb_host;
 
 typedef struct fb_engine_options {

@@ -4,6 +4,7 @@ use crate::host::{Guest, GuestPointer, Host, exited, stopped};
 use crate::{slice, text};
 use bytes::Bytes;
 use std::ffi::c_char;
+use std::future::poll_fn;
 use std::io;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -95,12 +96,21 @@ pub unsafe fn context(
     Ok(builder)
 }
 
-/// A standard stream that ends in the host's buffers: always ready.
+/// What `read` and `write` of the host say when the guest has to wait: engine::Stdio::kWait.
+const WAIT: i64 = -1_000_001;
+
+/// A standard stream that ends in the host's buffers. The host polls the task when it is ready.
 #[derive(Clone, Copy)]
 pub struct Pipe {
     pub host: &'static Host,
     pub guest: GuestPointer,
     pub descriptor: i32,
+}
+
+impl Pipe {
+    fn is_ready(&self) -> bool {
+        unsafe { (self.host.is_ready)(self.guest.0, self.descriptor) }
+    }
 }
 
 impl IsTerminal for Pipe {
@@ -135,6 +145,9 @@ impl AsyncRead for Pipe {
     ) -> Poll<io::Result<()>> {
         let room = into.initialize_unfilled();
         let count = unsafe { (self.host.read)(self.guest.0, room.as_mut_ptr(), room.len()) };
+        if count == WAIT {
+            return Poll::Pending;
+        }
         into.advance(usize::try_from(count).unwrap_or(0));
         Poll::Ready(Ok(()))
     }
@@ -147,7 +160,11 @@ impl AsyncWrite for Pipe {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let write = self.host.write;
+        let bytes = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
         let count = unsafe { write(self.guest.0, self.descriptor, bytes.as_ptr(), bytes.len()) };
+        if count == WAIT {
+            return Poll::Pending;
+        }
         Poll::Ready(usize::try_from(count).map_err(|_| io::ErrorKind::StorageFull.into()))
     }
     fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -160,17 +177,19 @@ impl AsyncWrite for Pipe {
 
 #[async_trait::async_trait]
 impl Pollable for Pipe {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        poll_fn(|_| if self.is_ready() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
 }
 
 impl InputStream for Pipe {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut into = vec![0; size.min(WRITE_BYTES_MAX)];
         let count = unsafe { (self.host.read)(self.guest.0, into.as_mut_ptr(), into.len()) };
-        if count <= 0 {
+        if count <= 0 && count != WAIT {
             return Err(StreamError::Closed);
         }
-        into.truncate(count as usize);
+        into.truncate(count.max(0) as usize);
         Ok(into.into())
     }
 }
@@ -186,6 +205,6 @@ impl OutputStream for Pipe {
         Ok(())
     }
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES_MAX)
+        Ok(if self.is_ready() { WRITE_BYTES_MAX } else { 0 })
     }
 }

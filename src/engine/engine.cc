@@ -56,6 +56,11 @@ std::int64_t on_write(void* context, int descriptor, const std::uint8_t* bytes, 
   return taken;
 }
 
+bool on_ready(void* context, int descriptor) {
+  const Stdio& stdio = static_cast<GuestState*>(context)->stdio;
+  return descriptor == 0 ? stdio.is_readable() : stdio.is_writable(descriptor);
+}
+
 // Of an instance that is made to see whether it can be.
 class DroppedStdio final : public Stdio {
  public:
@@ -75,6 +80,7 @@ const fb_host& host() {
       .on_epoch = &on_epoch,
       .read = &on_read,
       .write = &on_write,
+      .is_ready = &on_ready,
   };
   return kHost;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -154,6 +155,7 @@ Answer fd_read(HostCall& call, std::uint32_t descriptor, std::uint32_t buffers, 
     return got == static_cast<std::int64_t>(bytes.size());
   });
   if (failed) return *failed;
+  if (error == Stdio::kWait && total == 0) return Answer::wait();
   if (error < 0 && total == 0) return errno_from(error);
   return call.give(result, total);
 }
@@ -165,16 +167,22 @@ Answer fd_write(HostCall& call, std::uint32_t descriptor, std::uint32_t buffers,
   std::uint32_t total = 0;
   std::int64_t error = 0;
   const auto failed = for_each_buffer(call, buffers, count, [&](std::span<std::uint8_t> bytes) {
-    const std::int64_t taken = call.guest.stdio.write(*stream, bytes);
-    if (taken < 0) error = taken;
-    if (taken > 0) total += static_cast<std::uint32_t>(taken);
-    return taken == static_cast<std::int64_t>(bytes.size());
+    while (!bytes.empty() && error == 0) {
+      const auto piece = bytes.first(std::min(bytes.size(), Stdio::kWriteBytesMax));
+      const std::int64_t taken = call.guest.stdio.write(*stream, piece);
+      if (taken < 0) error = taken;
+      if (taken <= 0) return false;
+      total += static_cast<std::uint32_t>(taken);
+      bytes = bytes.subspan(static_cast<std::size_t>(taken));
+    }
+    return error == 0;
   });
   if (failed) return *failed;
   if (error == Stdio::kFull) {
     call.guest.stop = GuestState::Stop{EndKind::output_limit, 0, "wrote more than its limit"};
     return Answer::stop();
   }
+  if (error == Stdio::kWait && total == 0) return Answer::wait();
   if (error < 0 && total == 0) return errno_from(error);
   return call.give(result, total);
 }
@@ -227,13 +235,13 @@ constexpr std::array kFunctions = {
     host_function<&fd_prestat_get>("fd_prestat_get"),
     host_function<&fd_prestat_dir_name>("fd_prestat_dir_name"),
     host_function<&fd_pwrite>("fd_pwrite"),
-    host_function<&fd_read>("fd_read"),
+    waiting_host_function<&fd_read>("fd_read"),
     host_function<&fd_readdir>("fd_readdir"),
     host_function<&fd_renumber>("fd_renumber"),
     host_function<&fd_seek>("fd_seek"),
     host_function<&needs_file>("fd_sync"),
     host_function<&fd_tell>("fd_tell"),
-    host_function<&fd_write>("fd_write"),
+    waiting_host_function<&fd_write>("fd_write"),
 };
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include "engine/host_call.h"
 #include "engine/wasi_p1.h"
 
-// poll_oneoff: clocks put the guest to sleep, not the thread; standard streams are ready, but for
-// a stdin that comes from outside.
+// poll_oneoff: clocks and standard streams that are not ready put the guest to sleep, not the
+// thread.
 namespace funcd::engine {
 namespace {
 
@@ -70,7 +70,7 @@ struct Look {
   Errno error = Errno::success;
   std::uint32_t ready_count = 0;
   std::optional<TimePoint> next_due;
-  bool awaits_stdin = false;
+  bool awaits_stream = false;
 };
 
 class Poller {
@@ -88,14 +88,15 @@ class Poller {
           look.error = Errno::badf;
           return false;
         }
-        look.awaits_stdin = true;
+        look.awaits_stream = true;
         return call_.guest.stdio.is_readable();
       case EventType::write:
         if (call_.stream(subscription.clock_or_descriptor).value_or(0) == 0) {
           look.error = Errno::badf;
           return false;
         }
-        return true;
+        look.awaits_stream = true;
+        return call_.guest.stdio.is_writable(*call_.stream(subscription.clock_or_descriptor));
     }
     look.error = Errno::inval;
     return false;
@@ -119,8 +120,11 @@ class Poller {
 };
 
 Answer sleep_until(HostCall& call, const Look& look, TimePoint now) {
+  // The task's owner sees when a stream is ready.
+  const bool is_watched = call.guest.stdio.is_watched();
+  if (look.awaits_stream && is_watched && !look.next_due) return Answer::wait();
   TimePoint at = look.next_due.value_or(now + kLongest);
-  if (look.awaits_stdin) at = std::min(at, now + kStdinPollInterval);
+  if (look.awaits_stream && !is_watched) at = std::min(at, now + kStdinPollInterval);
   call.guest.is_sleeping = true;
   call.guest.wake_at = at;
   return Answer::wait();
