@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "http/percent.h"
 
@@ -109,7 +111,33 @@ std::string decoded(std::string_view path) {
   return http::percent_decode(path).value_or(std::string(path));
 }
 
+// An absolute target is one already (RFC 9112 3.2.2).
+std::string full_url(const http::RequestHead& head) {
+  if (!head.target.starts_with('/')) return std::string(head.target);
+  return fmt::format("http://{}{}", head.host.empty() ? "localhost" : head.host, head.target);
+}
+
 }  // namespace
+
+void add_cgi_arguments(engine::StringBlock& args, const Call& call) {
+  std::string_view rest = call.head.query;
+  if (rest.empty()) return;
+  const bool is_search = rest.find('=') == rest.npos;
+  if (is_search && call.head.method != "GET" && call.head.method != "HEAD") return;
+  const char separator = is_search ? '+' : '&';
+  std::vector<std::string> words;
+  for (bool is_last = false; !is_last;) {
+    const std::size_t end = rest.find(separator);
+    is_last = end == rest.npos;
+    std::string_view word = rest.substr(0, end);
+    rest.remove_prefix(is_last ? rest.size() : end + 1);
+    auto text = is_search ? http::percent_decode(word) : std::string(word);
+    // "If the server cannot create any part of the argument list", there is none.
+    if (!text || text->find('\0') != text->npos) return;
+    words.push_back(*std::move(text));
+  }
+  for (const std::string& word : words) args.add(word);
+}
 
 void add_cgi_variables(engine::StringBlock& env, const Call& call) {
   const http::RequestHead& head = call.head;
@@ -121,13 +149,27 @@ void add_cgi_variables(engine::StringBlock& env, const Call& call) {
   add_server(variables, head.host);
   variables.add("REQUEST_METHOD", head.method);
   variables.add("SCRIPT_NAME", decoded(head.path.substr(0, script_size)));
-  variables.add("PATH_INFO", decoded(head.path.substr(script_size)));
+  const std::string_view raw_path_info = head.path.substr(script_size);
+  const std::string path_info = decoded(raw_path_info);
+  variables.add("PATH_INFO", path_info);
+  // The guest's own tree is the only one that a path could be translated to.
+  if (!call.revision.mounts.empty() && !path_info.empty()) {
+    variables.add("PATH_TRANSLATED", path_info);
+  }
   variables.add("QUERY_STRING", head.query);
   variables.add("REMOTE_ADDR", head.remote_address);
   variables.add("REMOTE_HOST", head.remote_address);
   if (const auto type = head.field("content-type")) variables.add("CONTENT_TYPE", *type);
-  if (head.has_body) variables.add("CONTENT_LENGTH", fmt::to_string(call.body.size()));
+  // RFC 3875 4.1.2. Of a chunked body that goes to the guest as it comes nobody knows it yet.
+  if (head.content_length) {
+    variables.add("CONTENT_LENGTH", fmt::to_string(*head.content_length));
+  } else if (head.has_body && !call.is_body_in_parts) {
+    variables.add("CONTENT_LENGTH", fmt::to_string(call.body.size()));
+  }
   add_fields(variables, head.fields);
+  variables.add("X_MATCHED_ROUTE", call.revision.route);
+  variables.add("X_RAW_PATH_INFO", raw_path_info);
+  variables.add("X_FULL_URL", full_url(head));
   variables.add("http_path", decoded(head.path));
   variables.add("http_method", head.method);
   variables.add("http_host", head.host);

@@ -6,8 +6,8 @@ namespace funcd::contract {
 namespace {
 
 http::Response response_of(std::string out) {
-  EXPECT_TRUE(has_cgi_header(out)) << out;
-  auto shaped = cgi_response(std::move(out));
+  EXPECT_EQ(start_of(out), OutputStart::header) << out;
+  auto shaped = cgi_response(std::move(out), false);
   if (auto* failure = std::get_if<Failure>(&shaped)) {
     ADD_FAILURE() << failure->detail;
     return {};
@@ -16,8 +16,8 @@ http::Response response_of(std::string out) {
 }
 
 std::string failure_of(std::string out) {
-  EXPECT_TRUE(has_cgi_header(out)) << out;
-  const auto shaped = cgi_response(std::move(out));
+  EXPECT_EQ(start_of(out), OutputStart::header) << out;
+  const auto shaped = cgi_response(std::move(out), false);
   const auto* failure = std::get_if<Failure>(&shaped);
   if (failure == nullptr) return "";
   EXPECT_EQ(failure->reason, Reason::bad_output);
@@ -68,10 +68,48 @@ TEST(CgiOutput, StatusesWithoutABodyHaveNone) {
 
 TEST(CgiOutput, FieldsOfTheServerAreLeftOut) {
   const http::Response response = response_of(
-      "Content-Type: a/b\nContent-Length: 999\nConnection: close\nTransfer-Encoding: chunked\n"
+      "Content-Type: a/b\nContent-Length: 1\nConnection: close\nTransfer-Encoding: chunked\n"
       "Date: now\nKeep-Alive: 1\nfuncd-error: trap\nSet-Cookie: a=1\nSet-Cookie: b=2\n\nx");
   EXPECT_EQ(response.fields.bytes(), "Content-Type: a/b\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
   EXPECT_EQ(response.body, "x");
+}
+
+TEST(CgiOutput, ABodyHasTheLengthThatItDeclares) {
+  EXPECT_EQ(response_of("Status: 200\nContent-Length: 2\n\nab").body, "ab");
+  EXPECT_EQ(response_of("Status: 204\nContent-Length: 2\n\n").body, "");
+  EXPECT_EQ(failure_of("Status: 200\nContent-Length: 3\n\nab"),
+            "its body has 2 bytes, its Content-Length says 3");
+  EXPECT_EQ(failure_of("Status: 200\nContent-Length: 1\n\nab"),
+            "its body has 2 bytes, its Content-Length says 1");
+  for (const char* length :
+       {"x", "-1", "1 1", "99999999999999999999", "", "1\ncontent-length: 1"}) {
+    EXPECT_NE(failure_of(std::string("Status: 200\nContent-Length:") + length + "\n\na"), "")
+        << length;
+  }
+  auto head = cgi_response("Status: 200\nContent-Length: 3\n\n", true);
+  EXPECT_EQ(std::get<http::Response>(head).head_length, 3U);
+}
+
+TEST(CgiOutput, ABeginningTellsAsSoonAsItCan) {
+  for (const char* out : {"", "S", "Status", "Status:", "Status: 20", "Status: 200\r",
+                          "Status: 1\n", "Status: 1\r\n\r", "any-token-so-far"}) {
+    EXPECT_EQ(start_of(out), OutputStart::undecided) << out;
+  }
+  for (const char* out :
+       {"{", "[1", "\"Status", "two words", "\n", "Status: 1\ntwo words", "<p>"}) {
+    EXPECT_EQ(start_of(out), OutputStart::other) << out;
+  }
+  EXPECT_EQ(start_of(std::string(kCgiHeaderBytesMax, 'a')), OutputStart::other);
+  EXPECT_EQ(start_of(std::string(kCgiHeaderBytesMax - 1, 'a')), OutputStart::undecided);
+}
+
+TEST(CgiOutput, ACutCharacterIsTextStill) {
+  const auto type_of = [](std::string body) {
+    return std::get<CgiOutput>(read_cgi("Status: 200\n\n" + body)).response.content_type;
+  };
+  EXPECT_EQ(type_of("a\xC3"), "text/plain; charset=utf-8");
+  EXPECT_EQ(type_of("a\xE2\x82"), "text/plain; charset=utf-8");
+  EXPECT_EQ(type_of("\xC3\x28 and more"), "application/octet-stream");
 }
 
 TEST(CgiOutput, ResponsesCannotBeSplit) {
@@ -93,7 +131,7 @@ TEST(CgiOutput, WhatIsNoHeaderBlock) {
         std::string("Status: 200\nno colon\n\n"), std::string("Status: 200\n folded\n\n"),
         std::string("Status : 200\n\n"), std::string(": x\nStatus: 200\n\n"),
         std::string("St\xFF: x\nStatus: 200\n\n"), std::string("{\"Status\": 1}\n\n")}) {
-    EXPECT_FALSE(has_cgi_header(out)) << out;
+    EXPECT_NE(start_of(out), OutputStart::header) << out;
   }
 }
 
@@ -102,12 +140,12 @@ TEST(CgiOutput, HeaderBlocksAreBounded) {
   const std::string end = "\n";
   std::string fields;
   for (std::size_t i = 0; i + 2 < kCgiHeaderFieldsMax; ++i) fields += "a: b\n";
-  EXPECT_TRUE(has_cgi_header(status + fields + end));
-  EXPECT_FALSE(has_cgi_header(status + fields + "a: b\n" + end));
+  EXPECT_EQ(start_of(status + fields + end), OutputStart::header);
+  EXPECT_NE(start_of(status + fields + "a: b\n" + end), OutputStart::header);
   const std::string name = "a: ";
   const std::size_t room = kCgiHeaderBytesMax - status.size() - name.size() - 1 - end.size();
-  EXPECT_TRUE(has_cgi_header(status + name + std::string(room, 'x') + "\n" + end));
-  EXPECT_FALSE(has_cgi_header(status + name + std::string(room + 1, 'x') + "\n" + end));
+  EXPECT_EQ(start_of(status + name + std::string(room, 'x') + "\n" + end), OutputStart::header);
+  EXPECT_NE(start_of(status + name + std::string(room + 1, 'x') + "\n" + end), OutputStart::header);
 }
 
 TEST(CgiOutput, RawOutputIsTextOrBytes) {

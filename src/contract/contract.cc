@@ -8,6 +8,7 @@
 #include "contract/cgi_input.h"
 #include "contract/cgi_output.h"
 #include "contract/data_input.h"
+#include "contract/media_type.h"
 #include "contract/wws_input.h"
 #include "contract/wws_output.h"
 #include "registry/json_document.h"
@@ -18,6 +19,9 @@ namespace {
 using registry::ContractKind;
 
 constexpr std::size_t kDataBytesKept = 64 << 10;
+// A body that a program would take in parts, but that DATA could be made of, is read whole up to
+// this.
+constexpr std::uint64_t kDataBodyBytesMax = 64 << 10;
 
 using Shaped = std::variant<http::Response, Failure>;
 
@@ -34,28 +38,6 @@ bool is_served(ContractKind contract) {
   return contract == ContractKind::automatic || contract == ContractKind::data ||
          contract == ContractKind::cgi || contract == ContractKind::wws ||
          contract == ContractKind::reactor;
-}
-
-// Ends after which output does not count.
-std::optional<Failure> failure_of(const engine::Ending& ending) {
-  switch (ending.kind) {
-    case engine::EndKind::returned:
-    case engine::EndKind::exited:
-      return std::nullopt;
-    case engine::EndKind::trapped:
-      return Failure{Reason::trap, ending.message};
-    case engine::EndKind::time_limit:
-      return Failure{Reason::time_limit, ending.message};
-    case engine::EndKind::memory_limit:
-      return Failure{Reason::memory_limit, ending.message};
-    case engine::EndKind::output_limit:
-      return Failure{Reason::output_too_large, ending.message};
-    case engine::EndKind::exhausted:
-      return Failure{Reason::overloaded, ending.message};
-    case engine::EndKind::failed:
-      return Failure{Reason::internal, ending.message};
-  }
-  return Failure{Reason::internal, ending.message};
 }
 
 // Whether [env] has that name. What the operator says there, no request changes.
@@ -105,8 +87,10 @@ Shaped shape_data(const registry::Revision& revision, const engine::Ending& endi
   return json_response(std::move(*conforming));
 }
 
-Shaped shape_cgi(const engine::Ending& ending, std::string out) {
-  if (has_cgi_header(out)) return cgi_response(std::move(out));
+Shaped shape_cgi(const Call& call, const engine::Ending& ending, std::string out) {
+  if (start_of(out) == OutputStart::header) {
+    return cgi_response(std::move(out), call.head.method == "HEAD");
+  }
   if (ending.exit_code != 0) return unusable(ending, "left no usable output");
   return raw_response(std::move(out));
 }
@@ -123,10 +107,10 @@ Shaped shape_wws(const Call& call, const engine::Ending& ending, std::string_vie
   return std::move(response);
 }
 
-Shaped shape_automatic(const engine::Ending& ending, std::string out) {
+Shaped shape_automatic(const Call& call, const engine::Ending& ending, std::string out) {
   if (out.empty()) return unusable(ending, "it printed nothing");
   if (registry::is_json(out)) return trimmed_json_response(std::move(out));
-  return shape_cgi(ending, std::move(out));
+  return shape_cgi(call, ending, std::move(out));
 }
 
 // DATA is on stdin: arguments and environment are those of its start-up. They are given again,
@@ -170,6 +154,7 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
   Prepared prepared;
   prepared.stdin_bytes = call.body;
   prepared.input.args.add(revision.function->name);
+  if (revision.contract == ContractKind::cgi) add_cgi_arguments(prepared.input.args, call);
   engine::StringBlock& env = prepared.input.env;
   if (is_data(revision)) {
     env.reserve(data.size() + sizeof("DATA=") + kEnvBytes / 4, revision.manifest.env.size() + 1);
@@ -183,6 +168,55 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
   return prepared;
 }
 
+std::optional<Failure> failure_of(const engine::Ending& ending) {
+  switch (ending.kind) {
+    case engine::EndKind::returned:
+    case engine::EndKind::exited:
+      return std::nullopt;
+    case engine::EndKind::trapped:
+      return Failure{Reason::trap, ending.message};
+    case engine::EndKind::time_limit:
+      return Failure{Reason::time_limit, ending.message};
+    case engine::EndKind::memory_limit:
+      return Failure{Reason::memory_limit, ending.message};
+    case engine::EndKind::output_limit:
+      return Failure{Reason::output_too_large, ending.message};
+    case engine::EndKind::exhausted:
+      return Failure{Reason::overloaded, ending.message};
+    case engine::EndKind::failed:
+      return Failure{Reason::internal, ending.message};
+  }
+  return Failure{Reason::internal, ending.message};
+}
+
+Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
+  switch (error) {
+    case http::BodyError::too_large:
+      return {Reason::request_too_large,
+              fmt::format("the request body is longer than {} bytes", bytes_max)};
+    case http::BodyError::timed_out:
+      return {Reason::request_timeout, "the request body did not arrive in time"};
+    case http::BodyError::malformed:
+      return {Reason::bad_request, "the request body is malformed"};
+    case http::BodyError::no_room:
+      return {Reason::overloaded, "request bodies take as much memory as they may"};
+  }
+  return {Reason::internal, ""};
+}
+
+bool takes_body_in_parts(const registry::Revision& revision, const http::RequestHead& head) {
+  if (revision.contract != ContractKind::cgi || revision.request_schema || !head.has_body) {
+    return false;
+  }
+  const bool is_data = media_type_of(head.field("content-type").value_or("")) != MediaType::other;
+  return !is_data || head.content_length.value_or(UINT64_MAX) > kDataBodyBytesMax;
+}
+
+bool may_stream(const registry::Revision& revision) {
+  return revision.contract == ContractKind::cgi ||
+         (revision.contract == ContractKind::automatic && !is_data(revision));
+}
+
 Shaped shape(const Call& call, const engine::Ending& ending, std::string out,
              storage::KvChange& kv) {
   if (auto failure = failure_of(ending)) return *std::move(failure);
@@ -190,13 +224,13 @@ Shaped shape(const Call& call, const engine::Ending& ending, std::string out,
     case ContractKind::data:
       return shape_data(call.revision, ending, std::move(out));
     case ContractKind::cgi:
-      return shape_cgi(ending, std::move(out));
+      return shape_cgi(call, ending, std::move(out));
     case ContractKind::wws:
       return shape_wws(call, ending, out, kv);
     case ContractKind::automatic:
     case ContractKind::reactor:
       return is_data(call.revision) ? shape_data(call.revision, ending, std::move(out))
-                                    : shape_automatic(ending, std::move(out));
+                                    : shape_automatic(call, ending, std::move(out));
     default:
       return Failure{Reason::internal, "its contract is not served here"};
   }

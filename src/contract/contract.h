@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "engine/guest.h"
+#include "http/exchange.h"
 #include "http/message.h"
 #include "registry/catalog.h"
 #include "storage/kv_map.h"
@@ -19,6 +22,8 @@ struct Call {
   const http::RequestHead& head;
   std::span<const registry::PathParam> params;
   std::string_view body;
+  // The body goes to stdin in parts, and is not here.
+  bool is_body_in_parts = false;
   const storage::KvMap* kv = nullptr;  // the function's store; null where its contract has none
 };
 
@@ -38,11 +43,25 @@ struct Prepared {
 // The guest's input for this call, under the contract that its revision has.
 [[nodiscard]] std::variant<Prepared, Failure> prepare(const Call& call);
 
+// Whether the request's body goes to the guest as it comes. Else it is read whole first, as DATA, a
+// schema or a document on stdin is made of it.
+[[nodiscard]] bool takes_body_in_parts(const registry::Revision& revision,
+                                       const http::RequestHead& head);
+
+// Whether a CGI header block on stdout begins the response before the guest's end.
+[[nodiscard]] bool may_stream(const registry::Revision& revision);
+
 // The response that the guest's output means, or why it means none. `out` is what it wrote to
 // stdout; `kv` takes what it has changed of its store.
 [[nodiscard]] std::variant<http::Response, Failure> shape(const Call& call,
                                                           const engine::Ending& ending,
                                                           std::string out, storage::KvChange& kv);
+
+// Why output does not count after a guest has ended so; nothing after a proper end.
+[[nodiscard]] std::optional<Failure> failure_of(const engine::Ending& ending);
+
+// What a request body that could not be had means.
+[[nodiscard]] Failure failure_of(http::BodyError error, std::uint64_t bytes_max);
 
 // How failures look: `precise` gives each reason its status, `bad_request` is the plain
 // 400 {"detail":"Bad Request"} for all.

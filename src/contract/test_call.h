@@ -34,7 +34,7 @@ struct TestCall {
 
   [[nodiscard]] Call call() {
     head.fields = fields;
-    return {revision, head, params, body, nullptr};
+    return {.revision = revision, .head = head, .params = params, .body = body};
   }
   // What prepare() puts into the environment; a name that stands twice counts as an error.
   [[nodiscard]] std::map<std::string, std::string> environment() {

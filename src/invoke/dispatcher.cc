@@ -99,9 +99,9 @@ std::uint64_t Dispatcher::refused(int status) const {
   return refused_[static_cast<std::size_t>(status)].value();
 }
 
-void Dispatcher::drive_later(std::uint64_t key) {
+void Dispatcher::resume_later(std::uint64_t key) {
   boost::asio::post(loop_.io(), [this, key] {
-    if (Invocation* invocation = invocations_.find(key)) invocation->drive();
+    if (Invocation* invocation = invocations_.find(key)) invocation->resume();
   });
 }
 
@@ -134,7 +134,7 @@ Invocation* Dispatcher::next_for_slice() {
 }
 
 void Dispatcher::wake(void* dispatcher, std::uint64_t key) {
-  static_cast<Dispatcher*>(dispatcher)->drive_later(key);
+  static_cast<Dispatcher*>(dispatcher)->resume_later(key);
 }
 
 void Dispatcher::admit_waiting() {

@@ -68,8 +68,8 @@ class Dispatcher final : public http::Handler {
   // What on_request and a new catalog do with a request.
   void route(Invocation& invocation);
   void refuse(Invocation& invocation, const registry::Match& match);
-  // Drives an invocation that waited, once other work of the loop had its turn.
-  void drive_later(std::uint64_t key);
+  // Has an invocation that waits go on, once other work of the loop had its turn.
+  void resume_later(std::uint64_t key);
   // A callback for another thread: posts its result to the invocation, if that is still there.
   template <class T>
   [[nodiscard]] std::function<void(T)> posting(std::uint64_t key,

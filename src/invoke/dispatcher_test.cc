@@ -1,19 +1,11 @@
 #include "invoke/dispatcher.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <thread>
-
-#include "base/check.h"
-#include "engine/engine.h"
-#include "testing/fake_exchange.h"
+#include "testing/dispatcher_fixture.h"
 
 namespace funcd::invoke {
 namespace {
-
-using std::chrono::milliseconds;
-using testing::FakeExchange;
 
 constexpr std::string_view kPrints = R"((module
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
@@ -32,57 +24,6 @@ constexpr std::string_view kSleeps = R"((module
   (func (export "_start")
     (i32.store (i32.const 16) (i32.const 1)) (i64.store (i32.const 24) (i64.const 3600000000000))
     (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))))";
-
-engine::Engine& shared_engine() {
-  static const std::unique_ptr<engine::Engine> engine = [] {
-    auto made = engine::Engine::create({.instances_max = 64});
-    CHECK(made.has_value(), "{}", made.error().message);
-    return std::move(made).value();
-  }();
-  return *engine;
-}
-
-std::shared_ptr<const registry::Revision> revision_of(const std::string& name,
-                                                      std::string_view text,
-                                                      registry::Limits limits = {}) {
-  const auto wasm = engine::Engine::wasm_from_text(text);
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  auto program = shared_engine().load(*shared_engine().compile(*wasm), engine::FileAccess::none);
-  CHECK(program.has_value(), "{}", program.error().message);
-  auto revision = std::make_shared<registry::Revision>();
-  revision->function = std::make_shared<registry::Function>(name, 1);
-  revision->manifest.limits = limits;
-  revision->route = "/" + name;
-  revision->program = std::make_shared<const engine::Program>(std::move(*program));
-  return revision;
-}
-
-class DispatcherTest : public ::testing::Test {
- protected:
-  void serve(std::vector<std::shared_ptr<const registry::Revision>> revisions) {
-    auto catalog = registry::Catalog::build(std::move(revisions));
-    CHECK(catalog.has_value(), "{}", catalog.error().message);
-    dispatcher_.publish(std::move(*catalog));
-  }
-
-  // Runs the loop until the exchange has its response: a guest that meets a tick of the clock takes
-  // a turn more than one that does not.
-  const http::Response& response_to(FakeExchange& exchange) {
-    const auto work = boost::asio::make_work_guard(loop_.io());
-    while (!exchange.response()) loop_.io().run_one();
-    return *exchange.response();
-  }
-
-  std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
-  Loop loop_;
-  Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
-  bool is_building_ = false;
-  Dispatcher dispatcher_{loop_,
-                         admission_,
-                         {.queue_timeout = milliseconds(30),
-                          .build_timeout = milliseconds(30),
-                          .is_building = [this](std::string_view) { return is_building_; }}};
-};
 
 TEST_F(DispatcherTest, AnswersAtOnceWhenTheGuestDoesNotWait) {
   serve({revision_of("f", kPrints)});

@@ -1,7 +1,5 @@
 #include "invoke/invocation.h"
 
-#include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 #include <variant>
 
@@ -14,21 +12,6 @@ namespace {
 
 // What of a guest's stderr goes into one line of the log.
 constexpr std::size_t kStderrLogBytesMax = 4 << 10;
-
-contract::Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
-  switch (error) {
-    case http::BodyError::too_large:
-      return {Reason::request_too_large,
-              fmt::format("the request body is longer than {} bytes", bytes_max)};
-    case http::BodyError::timed_out:
-      return {Reason::request_timeout, "the request body did not arrive in time"};
-    case http::BodyError::malformed:
-      return {Reason::bad_request, "the request body is malformed"};
-    case http::BodyError::no_room:
-      return {Reason::overloaded, "request bodies take as much memory as they may"};
-  }
-  return {Reason::internal, ""};
-}
 
 contract::Failure failure_of(const storage::KvFailure& failure) {
   switch (failure.kind) {
@@ -53,6 +36,7 @@ Invocation::Invocation(std::uint64_t key, Dispatcher& dispatcher, http::Exchange
     : key_(key),
       dispatcher_(dispatcher),
       exchange_(exchange),
+      body_(exchange),
       id_(id),
       began_at_(Clock::now()),
       timer_(dispatcher.loop_.timers(), this,
@@ -62,7 +46,7 @@ Invocation::Invocation(std::uint64_t key, Dispatcher& dispatcher, http::Exchange
 
 Invocation::~Invocation() {
   // The instance goes before the place that was taken for it.
-  task_.reset();
+  run_.reset();
   if (phase_ == Phase::running) dispatcher_.admission_.leave(*revision_->function);
   if (phase_ == Phase::waiting) dispatcher_.admission_.unqueue(dispatcher_.options_.worker);
 }
@@ -73,11 +57,22 @@ void Invocation::begin(std::shared_ptr<const registry::Revision> revision,
   revision_ = std::move(revision);
   params_ = std::move(params);
   phase_ = Phase::reading;
-  exchange_.read_body(revision_->manifest.limits.request_body_bytes);
+  const std::uint64_t bytes_max = revision_->manifest.limits.request_body_bytes;
+  if (!contract::takes_body_in_parts(*revision_, head())) {
+    exchange_.read_body(bytes_max);
+    return;
+  }
+  body_.stream(bytes_max);
+  if (body_.error()) return fail(contract::failure_of(*body_.error(), bytes_max));
+  admit();
 }
 
 void Invocation::on_body(std::string_view body) {
-  body_ = body;
+  body_.set_whole(body);
+  admit();
+}
+
+void Invocation::admit() {
   if (dispatcher_.admission_.enter(*revision_->function, revision_->manifest.limits.concurrency)) {
     phase_ = Phase::running;
     start();
@@ -95,11 +90,36 @@ void Invocation::on_body(std::string_view body) {
 }
 
 void Invocation::on_body_error(http::BodyError error) {
-  fail(failure_of(error, revision_->manifest.limits.request_body_bytes));
+  if (!body_.is_in_parts()) {
+    return fail(contract::failure_of(error, revision_->manifest.limits.request_body_bytes));
+  }
+  body_.on_error(error);
+  resume();
+}
+
+void Invocation::on_body_part(std::string_view part) {
+  body_.on_part(part);
+  resume();
+}
+
+void Invocation::on_body_end() {
+  body_.on_end();
+  resume();
+}
+
+void Invocation::on_writable() {
+  run_->response().on_writable();
+  resume();
+}
+
+void Invocation::resume() {
+  // What has come within a call of ours is seen when that is over.
+  if (run_ && !is_driving_ && !is_queued_ && !is_answered_) drive();
 }
 
 void Invocation::on_hangup() {
-  if (revision_) record(0, Reason::cancelled, 0);
+  if (revision_) record(0, Reason::cancelled, run_ ? run_->response().bytes() : 0);
+  if (run_) log(0, Reason::cancelled, "the client has left");
   dispatcher_.invocations_.erase(key_);
 }
 
@@ -122,7 +142,7 @@ void Invocation::wait_at_most(Duration patience, Reason reason) {
 void Invocation::on_timer() {
   switch (phase_) {
     case Phase::running:
-      drive();
+      if (!is_answered_) drive();
       return;
     case Phase::routing:
       fail({patience_reason_, "the function's first version is still being compiled"});
@@ -133,7 +153,7 @@ void Invocation::on_timer() {
 }
 
 contract::Call Invocation::call() const {
-  return {*revision_, exchange_.head(), params_, body_, kv_.get()};
+  return {*revision_, exchange_.head(), params_, body_.whole(), body_.is_in_parts(), kv_.get()};
 }
 
 void Invocation::start() {
@@ -161,12 +181,9 @@ void Invocation::launch() {
     return;
   }
   auto& [input, stdin_bytes, document] = std::get<contract::Prepared>(prepared);
-  if (!document.empty()) {
-    document_ = std::move(document);
-    stdin_bytes = document_;
-  }
+  document_ = std::move(document);
+  if (!body_.is_in_parts()) body_.present(document_.empty() ? stdin_bytes : document_);
   const registry::Limits& limits = revision_->manifest.limits;
-  stdio_.emplace(stdin_bytes, limits.response_body_bytes, limits.stderr_bytes);
   engine::TaskLimits task_limits;
   task_limits.memory_bytes_max = limits.memory_bytes;
   task_limits.deadline = task_limits.started_at + limits.timeout;
@@ -175,56 +192,65 @@ void Invocation::launch() {
   options.resumption = revision_->resumption();
   options.mounts = revision_->mounts;
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
-  task_.emplace(*revision_->program, std::move(input), *stdio_, task_limits, options);
-  poll(task_limits.started_at);
+  run_.emplace(exchange_, body_, call(), std::move(input), task_limits, options);
+  drive();
 }
 
 void Invocation::drive() {
-  if (is_answered_) return;  // a wake-up that comes late
-  poll(Clock::now());
-}
-
-void Invocation::poll(TimePoint now) {
-  const engine::Task::State state = task_->poll();
-  ran_at_ = Clock::now();
-  guest_elapsed_ += ran_at_ - now;
-  switch (state) {
-    case engine::Task::State::done:
+  is_driving_ = true;
+  is_queued_ = false;
+  // What has come with the head is there before the guest asks for it.
+  body_.fetch();
+  const Run::Step step = run_->advance();
+  is_driving_ = false;
+  switch (step) {
+    case Run::Step::finished:
       finish();
       return;
-    case engine::Task::State::runnable:
+    case Run::Step::later:
       // Its end is on time, however many have their turn before it.
-      timer_.arm(task_->deadline());
-      dispatcher_.queue_for_slice(key_, guest_elapsed_);
+      timer_.arm(run_->deadline());
+      is_queued_ = true;
+      dispatcher_.queue_for_slice(key_, run_->guest_elapsed());
       return;
-    case engine::Task::State::sleeping:
-    case engine::Task::State::waiting:
-      timer_.arm(task_->wake_at());
+    case Run::Step::waiting:
+      timer_.arm(run_->wake_at());
       return;
   }
 }
 
 void Invocation::finish() {
-  storage::KvChange kv;
-  auto shaped = contract::shape(call(), task_->ending(), std::move(stdio_->out()), kv);
-  if (const auto* failure = std::get_if<contract::Failure>(&shaped)) {
-    fail(*failure, contract::style_for(*revision_, dispatcher_.options_.errors));
+  Run::Outcome outcome = run_->outcome();
+  if (auto* whole = std::get_if<Run::Whole>(&outcome)) return keep(std::move(*whole));
+  const ResponseStream& stream = run_->response();
+  if (const auto* failure = std::get_if<contract::Failure>(&outcome)) {
+    if (!stream.has_begun()) {
+      fail(*failure, contract::style_for(*revision_, dispatcher_.options_.errors));
+      return;
+    }
+    leave(stream.status(), failure->reason, failure->detail, stream.bytes()).abort();
     return;
   }
+  const Run::End& end = std::get<Run::End>(outcome);
+  leave(stream.status(), Reason::none, {}, stream.bytes() + end.bytes.size())
+      .end(end.bytes, end.trailers);
+}
+
+void Invocation::keep(Run::Whole whole) {
   // Before anything of it is kept: who is told to come back has changed nothing.
-  if (!exchange_.has_room(std::get<http::Response>(shaped).body.size())) {
+  if (!exchange_.has_room(whole.response.body.size())) {
     fail(
         {Reason::overloaded, "responses that clients do not read take as much memory as they may"});
     return;
   }
-  if (kv.is_empty() || dispatcher_.options_.kv == nullptr) {
-    conclude(std::get<http::Response>(std::move(shaped)), Reason::none, {});
+  if (whole.kv.is_empty() || dispatcher_.options_.kv == nullptr) {
+    conclude(std::move(whole.response), Reason::none, {});
     return;
   }
   // Who is told that all is well can rely on it.
-  response_ = std::get<http::Response>(std::move(shaped));
+  response_ = std::move(whole.response);
   is_answered_ = true;
-  dispatcher_.options_.kv->write(revision_->kv_namespace(), std::move(kv),
+  dispatcher_.options_.kv->write(revision_->kv_namespace(), std::move(whole.kv),
                                  dispatcher_.posting(key_, &Invocation::on_kv_written));
 }
 
@@ -254,12 +280,17 @@ void Invocation::fail(const contract::Failure& failure, contract::ErrorStyle sty
 }
 
 void Invocation::conclude(http::Response response, Reason reason, std::string_view detail) {
-  record(response.status, reason, response.body.size());
-  log(response.status, reason, detail);
+  leave(response.status, reason, detail, response.body.size()).respond(std::move(response));
+}
+
+http::Exchange& Invocation::leave(int status, Reason reason, std::string_view detail,
+                                  std::uint64_t bytes_out) {
+  record(status, reason, bytes_out);
+  log(status, reason, detail);
   http::Exchange& exchange = exchange_;
   // What the request is made of, and this object, end before the next request may begin.
   dispatcher_.invocations_.erase(key_);
-  exchange.respond(std::move(response));
+  return exchange;
 }
 
 void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
@@ -268,39 +299,40 @@ void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
   record.id = id_;
   record.status = status;
   record.reason = reason;
-  record.elapsed = (task_ ? ran_at_ : Clock::now()) - began_at_;
-  record.guest_elapsed = guest_elapsed_;
-  record.bytes_in = body_.size();
+  record.elapsed = (run_ ? run_->ran_at() : Clock::now()) - began_at_;
+  record.guest_elapsed = run_ ? run_->guest_elapsed() : Duration{};
+  record.bytes_in = body_.bytes();
   record.bytes_out = bytes_out;
-  record.stderr_bytes_dropped = stdio_ ? stdio_->err_dropped() : 0;
+  record.stderr_bytes_dropped = run_ ? run_->err_dropped() : 0;
   revision_->function->metrics.record(dispatcher_.options_.worker, record);
 }
 
 void Invocation::log(int status, Reason reason, std::string_view detail) const {
   const std::string_view function = revision_ ? revision_->function->name : std::string_view();
-  if (stdio_ && !stdio_->err().empty()) [[unlikely]] {
-    const std::string_view text = stdio_->err();
+  if (run_ && !run_->err().empty()) [[unlikely]] {
+    const std::string_view text = run_->err();
     log::info("stderr", {{"function", function},
                          {"invocation", id_text()},
                          {"text", text.substr(0, kStderrLogBytesMax)},
-                         {"dropped_bytes", fmt::to_string(stdio_->err_dropped())}});
+                         {"dropped_bytes", fmt::to_string(run_->err_dropped())}});
   }
   if (revision_ && reason != Reason::none) [[unlikely]] {
-    log::warn("failed", {{"function", function},
-                         {"invocation", id_text()},
-                         {"reason", name_of(reason)},
-                         {"detail", detail},
-                         {"trace", task_ ? std::string_view(task_->ending().trace) : ""}});
+    const auto say = reason == Reason::cancelled ? &log::info : &log::warn;
+    say("failed", {{"function", function},
+                   {"invocation", id_text()},
+                   {"reason", name_of(reason)},
+                   {"detail", detail},
+                   {"trace", run_ ? run_->trace() : ""}});
   }
-  if (revision_ && (reason != Reason::none || (stdio_ && !stdio_->err().empty()))) [[unlikely]] {
+  if (revision_ && (reason != Reason::none || (run_ && !run_->err().empty()))) [[unlikely]] {
     telemetry::LogEntry entry;
     entry.at = std::chrono::system_clock::now();
     entry.invocation = id_;
     entry.status = status;
     entry.reason = reason;
     entry.detail = detail;
-    if (task_) entry.trace = task_->ending().trace;
-    if (stdio_) entry.stderr_text = stdio_->err();
+    if (run_) entry.trace = run_->trace();
+    if (run_) entry.stderr_text = run_->err();
     revision_->function->log.add(std::move(entry));
   }
   if (dispatcher_.options_.has_access_log) {
@@ -312,7 +344,7 @@ void Invocation::log(int status, Reason reason, std::string_view detail) const {
                           {"function", function},
                           {"invocation", id_text()},
                           {"ms", decimal_ms(Clock::now() - began_at_)},
-                          {"guest_ms", decimal_ms(guest_elapsed_)},
+                          {"guest_ms", decimal_ms(run_ ? run_->guest_elapsed() : Duration{})},
                           {"reason", name_of(reason)}});
   }
 }

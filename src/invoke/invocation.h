@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "base/timer_wheel.h"
 #include "contract/contract.h"
-#include "engine/stdio.h"
-#include "engine/task.h"
 #include "http/exchange.h"
+#include "invoke/command_run.h"
+#include "invoke/request_body.h"
+#include "invoke/run.h"
 #include "registry/catalog.h"
 #include "storage/kv_store.h"
 
@@ -38,8 +39,10 @@ class Invocation final : public http::ExchangeListener {
 
   // Runs if there is a place now. False: still waiting.
   [[nodiscard]] bool try_start();
-  // Goes on after a yield or a wake-up.
+  // Its turn for a slice, or for a look at the time, has come.
   void drive();
+  // What its run may wait for is there: goes on, unless its turn comes anyway.
+  void resume();
 
   // Calls on_patience_end when the wait that begins now takes longer.
   void wait_at_most(Duration patience, Reason reason);
@@ -48,26 +51,35 @@ class Invocation final : public http::ExchangeListener {
   [[nodiscard]] const http::RequestHead& head() const { return exchange_.head(); }
 
   void on_body(std::string_view body) override;
+  void on_body_part(std::string_view part) override;
+  void on_body_end() override;
   void on_body_error(http::BodyError error) override;
+  void on_writable() override;
   void on_hangup() override;
 
  private:
   enum class Phase : std::uint8_t { routing, reading, waiting, running };
 
+  // The body is there, or comes as the guest reads it.
+  void admit();
   void start();
   // The function's store has been read, or changed.
   void on_kv_read(std::variant<storage::KvSnapshot, storage::KvFailure> read);
   void on_kv_written(std::optional<storage::KvFailure> failure);
   void launch();
-  void poll(TimePoint now);
   void on_timer();
   [[nodiscard]] contract::Call call() const;
   void finish();
+  // The whole response, and what it keeps.
+  void keep(Run::Whole whole);
   // The function's own failures may have a style of their own, all others have the server's.
   void fail(const contract::Failure& failure, contract::ErrorStyle style);
   void fail(const contract::Failure& failure);
   // Counts, logs, leaves the table, responds: `this` is gone.
   void conclude(http::Response response, Reason reason, std::string_view detail);
+  // All of that but the response, which is for the exchange that is returned.
+  [[nodiscard]] http::Exchange& leave(int status, Reason reason, std::string_view detail,
+                                      std::uint64_t bytes_out);
   void record(int status, Reason reason, std::uint64_t bytes_out);
   void log(int status, Reason reason, std::string_view detail) const;
   [[nodiscard]] std::string id_text() const;
@@ -75,22 +87,21 @@ class Invocation final : public http::ExchangeListener {
   std::uint64_t key_;
   Dispatcher& dispatcher_;
   http::Exchange& exchange_;
+  RequestBody body_;
   std::uint64_t id_;
   TimePoint began_at_;
-  TimePoint ran_at_;  // when the guest was last polled
-  Duration guest_elapsed_{};
   Phase phase_ = Phase::routing;
   Reason patience_reason_ = Reason::none;
   Timer timer_;
   std::shared_ptr<const registry::Revision> revision_;
   std::vector<registry::PathParam> params_;
-  std::string_view body_;
   std::string document_;      // for stdin, where the contract has one
   storage::KvSnapshot kv_;    // where the contract has a store
   http::Response response_;   // while it waits for the store
   bool is_answered_ = false;  // response_ is set
-  std::optional<engine::BufferedStdio> stdio_;
-  std::optional<engine::Task> task_;
+  bool is_driving_ = false;   // within drive()
+  bool is_queued_ = false;    // for a slice
+  std::optional<CommandRun> run_;
 };
 
 }  // namespace funcd::invoke

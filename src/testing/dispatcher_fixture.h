@@ -1,0 +1,76 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "base/loop.h"
+#include "engine/engine.h"
+#include "invoke/dispatcher.h"
+#include "testing/fake_exchange.h"
+
+namespace funcd::invoke {
+
+using std::chrono::milliseconds;
+using testing::FakeExchange;
+
+inline engine::Engine& shared_engine() {
+  static const std::unique_ptr<engine::Engine> engine = [] {
+    auto made = engine::Engine::create({.instances_max = 64});
+    CHECK(made.has_value(), "{}", made.error().message);
+    return std::move(made).value();
+  }();
+  return *engine;
+}
+
+// A function `name` at /name, of a module in text format.
+inline std::shared_ptr<const registry::Revision> revision_of(
+    const std::string& name, std::string_view text, registry::Limits limits = {},
+    registry::ContractKind contract = registry::ContractKind::automatic) {
+  const auto wasm = engine::Engine::wasm_from_text(text);
+  CHECK(wasm.has_value(), "{}", wasm.error().message);
+  auto program = shared_engine().load(*shared_engine().compile(*wasm), engine::FileAccess::none);
+  CHECK(program.has_value(), "{}", program.error().message);
+  auto revision = std::make_shared<registry::Revision>();
+  revision->function = std::make_shared<registry::Function>(name, 1);
+  revision->manifest.limits = limits;
+  revision->route = "/" + name;
+  revision->contract = contract;
+  revision->program = std::make_shared<const engine::Program>(std::move(*program));
+  return revision;
+}
+
+// A dispatcher and all it needs; requests come from fake exchanges.
+class DispatcherTest : public ::testing::Test {
+ protected:
+  void serve(std::vector<std::shared_ptr<const registry::Revision>> revisions) {
+    auto catalog = registry::Catalog::build(std::move(revisions));
+    CHECK(catalog.has_value(), "{}", catalog.error().message);
+    dispatcher_.publish(std::move(*catalog));
+  }
+
+  // Runs the loop until the exchange has its response: a guest that meets a tick of the clock takes
+  // a turn more than one that does not.
+  const http::Response& response_to(FakeExchange& exchange) {
+    const auto work = boost::asio::make_work_guard(loop_.io());
+    while (!exchange.response()) loop_.io().run_one();
+    return *exchange.response();
+  }
+
+  std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
+  Loop loop_;
+  Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
+  bool is_building_ = false;
+  Dispatcher dispatcher_{loop_,
+                         admission_,
+                         {.queue_timeout = milliseconds(30),
+                          .build_timeout = milliseconds(30),
+                          .is_building = [this](std::string_view) { return is_building_; }}};
+};
+
+}  // namespace funcd::invoke
