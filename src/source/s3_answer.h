@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace funcd::source {
+
+// What a bucket says of one object.
+struct ObjectInfo {
+  std::string key;   // the whole one, with the prefix
+  std::string etag;  // without quotes; "" where the server knows none
+  std::uint64_t bytes = 0;
+};
+
+// One page of a listing.
+struct ListPage {
+  std::vector<ObjectInfo> objects;
+  std::string next;  // to continue with; "" for the last page
+};
+
+// Reads an answer of ListObjectsV2. What is cut off, malformed, or contradicts itself is an error:
+// half a listing must not pass for a whole one.
+[[nodiscard]] Result<ListPage> parse_listing(std::string_view xml);
+
+// The <Error> of an answer; empty members where there is none.
+struct ErrorAnswer {
+  std::string code;  // "NoSuchBucket"
+  std::string message;
+  std::string region;  // where the bucket lies, if told
+};
+[[nodiscard]] ErrorAnswer parse_error(std::string_view xml);
+
+}  // namespace funcd::source

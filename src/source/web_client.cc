@@ -1,0 +1,231 @@
+#include "source/web_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "base/check.h"
+
+namespace funcd::source {
+namespace {
+
+constexpr int kStatusOk = 200;
+constexpr int kStatusPartial = 206;
+constexpr std::size_t kFieldsMax = 200;
+
+void start_curl() {
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CHECK(started == CURLE_OK, "curl_global_init: {}", static_cast<int>(started));
+}
+
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using FieldList = std::unique_ptr<curl_slist, FreeList>;
+
+// What the callbacks of one transfer share.
+struct Transfer {
+  const WebRequest& request;
+  const std::stop_token& stop;
+  WebResponse response;
+  std::string sink_error;
+  std::size_t sent = 0;
+  bool is_head_told = false;
+
+  [[nodiscard]] bool goes_to_sink() const {
+    return request.on_body && (response.status == kStatusOk || response.status == kStatusPartial);
+  }
+  Result<> tell_head() {
+    if (std::exchange(is_head_told, true) || !request.on_head) return {};
+    return request.on_head(response.status, response.fields);
+  }
+};
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::size_t on_field(char* bytes, std::size_t /*one*/, std::size_t count, void* self) {
+  auto& response = static_cast<Transfer*>(self)->response;
+  const std::string_view line = trimmed({bytes, count});
+  if (line.starts_with("HTTP/")) {  // of "100 Continue" too: the last one counts
+    response.fields.clear();
+    const auto space = line.find(' ');
+    response.status = space == std::string_view::npos ? 0 : std::atoi(line.data() + space);
+    return count;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || response.fields.size() >= kFieldsMax) return count;
+  std::string name(line.substr(0, colon));
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  response.fields[std::move(name)] = trimmed(line.substr(colon + 1));
+  return count;
+}
+
+std::size_t on_body(char* bytes, std::size_t /*one*/, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (transfer.goes_to_sink()) {
+    auto taken = transfer.tell_head();
+    if (taken) {
+      taken = transfer.request.on_body({reinterpret_cast<const std::uint8_t*>(bytes), count});
+    }
+    if (taken) return count;
+    transfer.sink_error = taken.error().message;
+    return 0;
+  }
+  if (transfer.response.body.size() + count > transfer.request.body_bytes_max) {
+    transfer.sink_error =
+        fmt::format("the answer has more than {} bytes", transfer.request.body_bytes_max);
+    return 0;
+  }
+  transfer.response.body.append(bytes, count);
+  return count;
+}
+
+std::size_t on_send(char* into, std::size_t one, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const auto rest = transfer.request.body.subspan(transfer.sent);
+  const std::size_t size = std::min(rest.size(), one * count);
+  std::memcpy(into, rest.data(), size);
+  transfer.sent += size;
+  return size;
+}
+
+int on_seek(void* self, curl_off_t offset, int origin) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  transfer.sent = static_cast<std::size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+int on_progress(void* self, curl_off_t /*down_total*/, curl_off_t /*down*/, curl_off_t /*up_total*/,
+                curl_off_t /*up*/) {
+  return static_cast<Transfer*>(self)->stop.stop_requested() ? 1 : 0;
+}
+
+FieldList fields_of(const WebRequest& request) {
+  curl_slist* list = nullptr;
+  for (const std::string& field : request.fields) list = curl_slist_append(list, field.c_str());
+  // Neither is wanted: the one would cost a round trip, the other would be sent as a form's.
+  list = curl_slist_append(list, "Expect:");
+  list = curl_slist_append(list, "Content-Type:");
+  return FieldList(list);
+}
+
+// curl's words for it, in ours where they would not help.
+std::string message_of(CURLcode code, const char* detail) {
+  std::string text = *detail != '\0' ? detail : curl_easy_strerror(code);
+  while (text.ends_with('.') || text.ends_with('\n')) text.pop_back();
+  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  }
+  if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    text += "; name the certificate authority's file in AWS_CA_BUNDLE if it is one of your own";
+  }
+  return text;
+}
+
+}  // namespace
+
+struct WebClient::Handle {
+  struct Cleanup {
+    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
+  };
+  std::unique_ptr<CURL, Cleanup> curl;
+
+  void prepare(const WebRequest& request, Transfer& transfer, curl_slist* fields, char* detail);
+};
+
+WebClient::WebClient() : handle_(std::make_unique<Handle>()) {
+  start_curl();
+  handle_->curl.reset(curl_easy_init());
+  CHECK(handle_->curl != nullptr);
+}
+WebClient::~WebClient() = default;
+WebClient::WebClient(WebClient&&) noexcept = default;
+WebClient& WebClient::operator=(WebClient&&) noexcept = default;
+
+void WebClient::Handle::prepare(const WebRequest& request, Transfer& transfer, curl_slist* fields,
+                                char* detail) {
+  CURL* to = curl.get();
+  curl_easy_reset(to);  // keeps the connection
+  curl_easy_setopt(to, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(to, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(to, CURLOPT_PATH_AS_IS, 1L);  // as it is signed
+  curl_easy_setopt(to, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(to, CURLOPT_ERRORBUFFER, detail);
+  curl_easy_setopt(to, CURLOPT_USERAGENT, "funcd/" FUNCD_VERSION);
+  curl_easy_setopt(to, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  if (!request.has_proxy) curl_easy_setopt(to, CURLOPT_NOPROXY, "*");
+  if (const char* bundle = std::getenv("AWS_CA_BUNDLE"); bundle != nullptr && *bundle != '\0') {
+    curl_easy_setopt(to, CURLOPT_CAINFO, bundle);
+  }
+
+  curl_easy_setopt(to, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  curl_easy_setopt(to, CURLOPT_HTTPHEADER, fields);
+  if (request.method == "HEAD") curl_easy_setopt(to, CURLOPT_NOBODY, 1L);
+  if (request.method == "PUT") {
+    curl_easy_setopt(to, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(to, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(to, CURLOPT_READFUNCTION, on_send);
+    curl_easy_setopt(to, CURLOPT_READDATA, &transfer);
+    curl_easy_setopt(to, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(to, CURLOPT_SEEKDATA, &transfer);
+  }
+  if (request.signature) {
+    const auto& [key, secret, region] = *request.signature;
+    curl_easy_setopt(to, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", region).c_str());
+    curl_easy_setopt(to, CURLOPT_USERNAME, key.c_str());
+    curl_easy_setopt(to, CURLOPT_PASSWORD, secret.c_str());
+  }
+
+  curl_easy_setopt(to, CURLOPT_CONNECTTIMEOUT_MS, long{request.timeouts.connect.count()});
+  curl_easy_setopt(to, CURLOPT_TIMEOUT_MS, long{request.timeouts.whole.count()});
+  curl_easy_setopt(to, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(to, CURLOPT_LOW_SPEED_TIME, long{request.timeouts.stall.count()});
+  curl_easy_setopt(to, CURLOPT_HEADERFUNCTION, on_field);
+  curl_easy_setopt(to, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(to, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(to, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(to, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(to, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(to, CURLOPT_XFERINFODATA, &transfer);
+}
+
+tl::expected<WebResponse, WebError> WebClient::send(const WebRequest& request,
+                                                    const std::stop_token& stop) {
+  Transfer transfer{.request = request, .stop = stop, .response = {}, .sink_error = {}};
+  std::array<char, CURL_ERROR_SIZE> detail{};
+  const FieldList fields = fields_of(request);
+  handle_->prepare(request, transfer, fields.get(), detail.data());
+  const CURLcode code = curl_easy_perform(handle_->curl.get());
+  if (!transfer.sink_error.empty()) {
+    return tl::unexpected(WebError{.message = transfer.sink_error, .is_sinks = true});
+  }
+  if (code != CURLE_OK) {
+    return tl::unexpected(WebError{.message = message_of(code, detail.data()),
+                                   .is_stopped = code == CURLE_ABORTED_BY_CALLBACK});
+  }
+  // An empty body has no piece.
+  if (transfer.goes_to_sink()) {
+    if (auto told = transfer.tell_head(); !told) {
+      return tl::unexpected(WebError{.message = told.error().message, .is_sinks = true});
+    }
+  }
+  return std::move(transfer.response);
+}
+
+std::string WebResponse::field(const std::string& name) const {
+  const auto found = fields.find(name);
+  return found == fields.end() ? "" : found->second;
+}
+
+}  // namespace funcd::source
