@@ -11,6 +11,7 @@ std::string group_of(const server::Option& option) {
       {"limits", "Limits of functions"},
       {"compile", "Compiling"},
       {"ceilings", "What a sidecar may ask for"},
+      {"s3", "Buckets"},
       {"http", "HTTP"},
       {"log", "Log"},
   };

@@ -29,9 +29,24 @@ bool is_same(const std::optional<SourceFile>& left, const std::optional<SourceFi
   return !left || (left->stamp == right->stamp && left->path == right->path);
 }
 
+// What is written to a copy of a source would be lost, and seen by nobody else.
+void refuse_writable_mounts(Sidecar& sidecar, const Candidate& candidate) {
+  if (!sidecar.manifest) return;
+  for (const MountSpec& mount : sidecar.manifest->mounts) {
+    if (!mount.is_writable) continue;
+    sidecar.manifest = fail(
+        "{}.toml: mount of {}: cannot be writable, as it comes from a bucket; keep data in a store "
+        "or elsewhere, or leave out writable",
+        candidate.name, mount.host);
+    return;
+  }
+}
+
 }  // namespace
 
 Result<> Registry::Builder::look(Look kind) {
+  std::unique_lock<std::mutex> lock;
+  if (options_.source_lock != nullptr) lock = std::unique_lock(*options_.source_lock);
   auto scanned = scan(kind);
   if (!scanned) {
     if (!is_source_lost_ && kind == Look::again) {
@@ -94,6 +109,8 @@ void Registry::Builder::read_sidecars(const FolderScan& scan, Look kind) {
     // What was read last stays in force while a new text is being written.
     if (!is_settled && record.sidecar) continue;
     Sidecar read = read_sidecar(candidate, options_.limits, options_.ceilings);
+    if (options_.writable_mounts == WritableMounts::refused)
+      refuse_writable_mounts(read, candidate);
     // Of a text that cannot be read it is not known that it mounts less than the one before.
     if (!read.manifest && record.sidecar) {
       std::set<std::string> hosts(read.mount_hosts.begin(), read.mount_hosts.end());

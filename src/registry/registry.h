@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 namespace funcd::registry {
 
 enum class Baseline : std::uint8_t { allowed, never };
+enum class WritableMounts : std::uint8_t { allowed, refused };
 
 struct RegistryOptions {
   std::string folder;       // the source
@@ -39,6 +41,11 @@ struct RegistryOptions {
   Compile compile;
   // Whether functions go live with baseline code.
   Baseline baseline = Baseline::allowed;
+  // Held while the source is looked at, so that what others change in it meanwhile is seen whole or
+  // not at all. May be null.
+  std::mutex* source_lock = nullptr;
+  // Whether functions may write to what they mount.
+  WritableMounts writable_mounts = WritableMounts::allowed;
   // Called by the builder's thread when status() may say something new. May be empty.
   std::function<void()> on_change;
 };

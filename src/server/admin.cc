@@ -21,6 +21,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kFunctionPrefix = "/v1/functions/";
+constexpr std::string_view kRefreshPath = "/v1/source/refresh";
 constexpr std::string_view kLogsSuffix = "/logs";
 
 http::Response json_response(int status, const Json& json) {
@@ -36,10 +37,10 @@ http::Response error_response(int status, std::string_view reason, std::string_v
 }
 
 http::Response index(const AdminContext& /*context*/) {
-  return json_response(200,
-                       {{"endpoints",
-                         {"/healthz", "/readyz", "/metrics", "/v1/status", "/v1/functions",
-                          "/v1/functions/{name}", "/v1/functions/{name}/logs", "/openapi.json"}}});
+  return json_response(200, {{"endpoints",
+                              {"/healthz", "/readyz", "/metrics", "/v1/status", "/v1/functions",
+                               "/v1/functions/{name}", "/v1/functions/{name}/logs",
+                               "/v1/source/refresh", "/openapi.json"}}});
 }
 
 // The process lives and its loop turns: that this answers is the answer.
@@ -49,11 +50,12 @@ http::Response healthz(const AdminContext& /*context*/) {
 
 http::Response readyz(const AdminContext& context) {
   const bool is_draining = context.is_draining.load(std::memory_order_relaxed);
-  const bool is_started = context.status().is_first_scan_done;
+  const registry::Status status = context.status();
+  const bool is_started = status.is_first_scan_done;
   const bool is_ready = is_started && !is_draining;
-  return json_response(is_ready ? 200 : 503, {{"status", is_draining  ? "draining"
-                                                         : is_started ? "ready"
-                                                                      : "starting"}});
+  Json json = {{"status", is_draining ? "draining" : is_started ? "ready" : "starting"}};
+  if (!is_started && !status.source_error.empty()) json["detail"] = status.source_error;
+  return json_response(is_ready ? 200 : 503, json);
 }
 
 http::Response metrics(const AdminContext& context) {
@@ -125,6 +127,25 @@ http::Response function(const AdminContext& context, std::string_view raw_name,
   return json_response(200, json);
 }
 
+http::Response not_allowed(std::string_view method, std::string_view allowed) {
+  auto response = error_response(
+      405, "method-not-allowed",
+      fmt::format("{} is not allowed here, {} is", method, allowed.substr(0, allowed.find(','))));
+  const bool is_added = response.fields.add("allow", allowed);
+  CHECK(is_added);
+  return response;
+}
+
+// Has the bucket looked at now. Answers at once: what comes of it, status and functions tell.
+http::Response refresh(const AdminContext& context) {
+  const auto json = [&context](std::string_view detail) -> Json {
+    return {{"source", context.status().source}, {"detail", detail}};
+  };
+  if (!context.refresh) return json_response(200, json("a folder is watched: nothing to do"));
+  context.refresh();
+  return json_response(202, json("the bucket is looked at now"));
+}
+
 struct Endpoint {
   std::string_view path;
   http::Response (*answer)(const AdminContext& context);
@@ -152,16 +173,15 @@ void Admin::on_refused(int status) {
 http::Response Admin::answer(const http::RequestHead& head) const {
   const auto* endpoint = std::ranges::find(kEndpoints, head.path, &Endpoint::path);
   const bool is_function = head.path.starts_with(kFunctionPrefix);
+  if (head.path == kRefreshPath) {
+    return head.method == "POST" ? refresh(context_) : not_allowed(head.method, "POST");
+  }
   if (endpoint == kEndpoints.end() && !is_function) {
     return error_response(404, "not-found",
                           fmt::format("nothing at {}; /openapi.json lists all", head.path));
   }
   if (head.method != "GET" && head.method != "HEAD") {
-    auto response = error_response(405, "method-not-allowed",
-                                   fmt::format("{} is not allowed here, GET is", head.method));
-    const bool is_added = response.fields.add("allow", "GET, HEAD");
-    CHECK(is_added);
-    return response;
+    return not_allowed(head.method, "GET, HEAD");
   }
   if (is_function) {
     return function(context_, head.path.substr(kFunctionPrefix.size()), head.query);

@@ -12,6 +12,7 @@
 #include "http/exchange.h"
 #include "registry/catalog.h"
 #include "registry/status.h"
+#include "source/bucket_source.h"
 
 namespace funcd::server {
 
@@ -50,10 +51,13 @@ struct AdminContext {
   std::function<registry::Status()> status;
   std::function<std::shared_ptr<const registry::Catalog>()> catalog;
   std::function<ServerStats()> stats;
+  std::function<source::BucketStatus()> bucket = nullptr;  // empty where the source is a folder
+  std::function<void()> refresh = nullptr;                 // likewise: look at the bucket now
   const std::atomic<bool>& is_draining;
 };
 
-// Serves the admin address: health, metrics, status, read only. One for the server, on one loop;
+// Serves the admin address: health, metrics, status; changes nothing but when a bucket
+// is looked at. One for the server, on one loop;
 // nothing here blocks but a read of /proc.
 class Admin final : public http::Handler {
  public:

@@ -119,6 +119,26 @@ Json log_entry(const telemetry::LogEntry& entry) {
   return json;
 }
 
+Json bucket_json(const source::BucketStatus& bucket) {
+  const auto time_or_null = [](const std::optional<source::BucketStatus::Time>& time) {
+    return time ? Json(format_time(*time)) : Json();
+  };
+  return {{"endpoint", bucket.endpoint},
+          {"state", bucket.away_since  ? "away"
+                    : bucket.synced_at ? "current"
+                                       : "starting"},
+          {"synced_at", time_or_null(bucket.synced_at)},
+          {"away_since", time_or_null(bucket.away_since)},
+          {"error", text_or_null(bucket.error)},
+          {"objects", bucket.objects},
+          {"bytes", bucket.bytes},
+          {"looks", bucket.looks},
+          {"failures", bucket.failures},
+          {"bytes_read", bucket.bytes_read},
+          {"poll_ms", bucket.poll.count()},
+          {"copy", bucket.folder}};
+}
+
 }  // namespace
 
 Json snapshot_json(const registry::Revision& revision) {
@@ -196,6 +216,7 @@ Json status_json(const AdminContext& context) {
           {"workers", facts.workers},
           {"source", status.source},
           {"source_error", text_or_null(status.source_error)},
+          {"bucket", context.bucket ? bucket_json(context.bucket()) : Json()},
           {"is_first_scan_done", status.is_first_scan_done},
           {"is_draining", context.is_draining.load(std::memory_order_relaxed)},
           {"functions", counts_by_state(status)},

@@ -80,6 +80,20 @@ void add_registry(Samples& to, const registry::Status& status) {
         status.source_error.empty() ? 1 : 0);
 }
 
+void add_bucket(Samples& to, const source::BucketStatus& bucket) {
+  const auto seconds = [](const source::BucketStatus::Time& time) {
+    return std::chrono::duration<double>(time.time_since_epoch()).count();
+  };
+  counter(to, "funcd_bucket_looks_total", "Looks at the bucket.", bucket.looks);
+  counter(to, "funcd_bucket_failures_total", "Looks at the bucket that failed.", bucket.failures);
+  counter(to, "funcd_bucket_read_bytes_total", "Bytes of objects read.", bucket.bytes_read);
+  gauge(to, "funcd_bucket_objects", "Objects in the last good copy.", bucket.objects);
+  gauge(to, "funcd_bucket_bytes", "Bytes of the last good copy.", bucket.bytes);
+  gauge(to, "funcd_bucket_synced_timestamp_seconds",
+        "When the bucket was last seen whole; 0: never.",
+        bucket.synced_at ? seconds(*bucket.synced_at) : 0.0);
+}
+
 }  // namespace
 
 std::string metrics_text(const AdminContext& context) {
@@ -87,6 +101,7 @@ std::string metrics_text(const AdminContext& context) {
   add_process(samples, context.facts);
   add_server(samples, context);
   add_registry(samples, context.status());
+  if (context.bucket) add_bucket(samples, context.bucket());
   std::vector<telemetry::FunctionSeries> functions;
   if (const auto catalog = context.catalog()) {
     for (const auto& revision : catalog->revisions()) {

@@ -16,6 +16,7 @@
 #include "engine/compiler_process.h"
 #include "http/server.h"
 #include "registry/manifest.h"
+#include "source/s3_endpoint.h"
 
 namespace funcd::server {
 
@@ -32,12 +33,17 @@ inline constexpr registry::Limits kDefaultCeilings = {
 // All that a server can be told. A plain value with a default for everything; config_option.cc
 // gives each member its key.
 struct Config {
-  std::string source = "functions";  // the folder of functions
+  std::string source = "functions";  // the folder of functions, or s3://BUCKET/PREFIX
   http::Endpoint listen{"127.0.0.1", 8000};
   std::optional<http::Endpoint> admin = http::Endpoint{"127.0.0.1", 8001};  // nothing: off
   std::size_t workers = 1;
   std::string cache_dir;
   std::uint64_t cache_bytes_max = 1ULL << 30;
+
+  source::S3Options s3;  // of a source that is a bucket
+  std::chrono::milliseconds s3_poll{10'000};
+  std::chrono::milliseconds s3_wait{3'000};  // at start, for the bucket, where there is a copy
+  std::uint64_t s3_bytes_max = 4ULL << 30;   // of all objects together
 
   std::string kv_file;  // of functions' stores; empty: of this source, in the user's state folder
   std::uint64_t kv_bytes_max = 1ULL << 20;  // of one store

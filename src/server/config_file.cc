@@ -104,6 +104,7 @@ class FileReader {
 
   // A folder in a file is meant relative to that file, wherever funcd is started.
   void resolve(std::string& path) const {
+    if (source::is_s3_url(path)) return;
     const auto folder = std::filesystem::path(file_).parent_path();
     if (!folder.empty()) path = (folder / path).lexically_normal().string();
   }

@@ -75,17 +75,34 @@ std::string get_admin(const Config& config) {
   return config.admin ? http::format_endpoint(*config.admin) : "off";
 }
 
+constexpr std::array<Word<source::Addressing>, 3> kAddressings = {{
+    {"auto", source::Addressing::automatic},
+    {"path", source::Addressing::path},
+    {"host", source::Addressing::host},
+}};
+
+Result<> set_unless_auto(std::string& member, std::string_view text) {
+  if (text.empty()) return fail("expected a name or auto, got nothing");
+  member = text == "auto" ? "" : text;
+  return {};
+}
+std::string text_or_auto(const std::string& member) {
+  return member.empty() ? "auto" : member;
+}
+
 // A lambda without captures, as the member's address in a Config.
 #define MEMBER(name) [](Config& config) -> auto& { return config.name; }
 
 const auto kOptions = std::to_array<Option>({
-    {"source", "the folder of functions", PathField{MEMBER(source)}},
+    {"source", "the folder of functions, or s3://BUCKET/PREFIX",
+     PathField{MEMBER(source), /*may_be_bucket=*/true}},
     {"listen", "where requests are served; port 0 picks a free one",
      TextField{set_listen, get_listen, "HOST:PORT"}},
     {"admin", "where health, metrics and status are served, or off",
      TextField{set_admin, get_admin, "HOST:PORT"}},
     {"workers", "threads that serve, one event loop each", CountField{MEMBER(workers), 1, 1024}},
-    {"cache_dir", "folder of compiled code", PathField{MEMBER(cache_dir)}},
+    {"cache_dir", "folder of compiled code and of the last good copy of a bucket",
+     PathField{MEMBER(cache_dir)}},
     {"cache_size", "compiled code kept on disk at the most",
      BytesField{MEMBER(cache_bytes_max), kMiB, 1024 * kGiB}},
     {"kv_file", "SQLite file of functions' keys and values; auto: one for each source",
@@ -167,6 +184,34 @@ const auto kOptions = std::to_array<Option>({
     {"compile.baseline", "answer with quickly compiled code until optimized code is there",
      SwitchField{MEMBER(has_baseline)}},
 
+    {"s3.endpoint", "the S3 server, as http or https URL; auto: as the AWS tools find it",
+     TextField{[](Config& config, std::string_view text) -> Result<> {
+                 if (text != "auto") TRY(source::check_endpoint(text));
+                 return set_unless_auto(config.s3.endpoint, text);
+               },
+               [](const Config& config) { return text_or_auto(config.s3.endpoint); }, "URL"}},
+    {"s3.region", "the bucket's region; auto: as the AWS tools find it",
+     TextField{[](Config& config, std::string_view text) {
+                 return set_unless_auto(config.s3.region, text);
+               },
+               [](const Config& config) { return text_or_auto(config.s3.region); }, "REGION"}},
+    {"s3.profile", "profile of ~/.aws/credentials and ~/.aws/config; auto: as the AWS tools do",
+     TextField{[](Config& config, std::string_view text) {
+                 return set_unless_auto(config.s3.profile, text);
+               },
+               [](const Config& config) { return text_or_auto(config.s3.profile); }, "NAME"}},
+    {"s3.addressing", "where the bucket's name stands in a URL: path, host, or auto",
+     TextField{[](Config& config, std::string_view text) {
+                 return set_word(config.s3.addressing, text, kAddressings);
+               },
+               [](const Config& config) { return get_word(config.s3.addressing, kAddressings); },
+               "STYLE"}},
+    {"s3.poll", "from one look at the bucket to the next, at most", DurationField{MEMBER(s3_poll)}},
+    {"s3.wait", "at start: how long to wait for a bucket of which there is a copy",
+     DurationField{MEMBER(s3_wait)}},
+    {"s3.size", "objects of the bucket together at the most",
+     BytesField{MEMBER(s3_bytes_max), kMiB, 1024 * kGiB}},
+
     {"http.connections", "open connections at once; one more is closed at once",
      CountField{MEMBER(http.connections_max), 1, 1'000'000}},
     {"http.body_memory", "bodies held in memory at once; one more gets 503",
@@ -200,7 +245,10 @@ std::string spelled(std::string_view key, char separator, bool is_upper) {
   std::string text;
   for (const char c : key) {
     const bool is_letter = c >= 'a' && c <= 'z';
-    text += !is_letter ? separator : is_upper ? static_cast<char>(c - 'a' + 'A') : c;
+    const bool is_digit = c >= '0' && c <= '9';
+    text += is_letter && is_upper   ? static_cast<char>(c - 'a' + 'A')
+            : is_letter || is_digit ? c
+                                    : separator;
   }
   return text;
 }
@@ -227,10 +275,13 @@ Result<> set_duration(std::chrono::milliseconds& member, std::string_view text) 
   return {};
 }
 
-Result<> set_path(std::string& member, std::string_view text) {
-  if (text.empty()) return fail("expected a folder, got nothing");
-  if (text.find("://") != std::string_view::npos) {
-    return fail("expected a folder, got '{}'; this version reads local folders only", text);
+Result<> set_path(std::string& member, bool may_be_bucket, std::string_view text) {
+  const std::string_view expected = may_be_bucket ? "a folder or s3://BUCKET/PREFIX" : "a folder";
+  if (text.empty()) return fail("expected {}, got nothing", expected);
+  if (may_be_bucket && source::is_s3_url(text)) {
+    TRY(source::parse_s3_url(text));
+  } else if (text.find("://") != std::string_view::npos) {
+    return fail("expected {}, got '{}'", expected, text);
   }
   member = text;
   return {};
@@ -272,30 +323,31 @@ std::string value_name_of(const Option& option) {
 }
 
 Result<> set_option(Config& config, const Option& option, std::string_view text) {
-  return std::visit(
-      Overloaded{
-          [&](const TextField& field) -> Result<> { return field.set(config, text); },
-          [&](const PathField& field) -> Result<> { return set_path(field.member(config), text); },
-          [&](const CountField& field) -> Result<> {
-            field.member(config) = TRY(parse_count(text, field.min, field.max));
-            return {};
-          },
-          [&](const Count32Field& field) -> Result<> {
-            field.member(config) =
-                static_cast<std::uint32_t>(TRY(parse_count(text, field.min, field.max)));
-            return {};
-          },
-          [&](const BytesField& field) -> Result<> {
-            return set_bytes(field.member(config), field, text);
-          },
-          [&](const DurationField& field) -> Result<> {
-            return set_duration(field.member(config), text);
-          },
-          [&](const SwitchField& field) -> Result<> {
-            return set_switch(field.member(config), text);
-          },
-      },
-      option.field);
+  return std::visit(Overloaded{
+                        [&](const TextField& field) -> Result<> { return field.set(config, text); },
+                        [&](const PathField& field) -> Result<> {
+                          return set_path(field.member(config), field.may_be_bucket, text);
+                        },
+                        [&](const CountField& field) -> Result<> {
+                          field.member(config) = TRY(parse_count(text, field.min, field.max));
+                          return {};
+                        },
+                        [&](const Count32Field& field) -> Result<> {
+                          field.member(config) = static_cast<std::uint32_t>(
+                              TRY(parse_count(text, field.min, field.max)));
+                          return {};
+                        },
+                        [&](const BytesField& field) -> Result<> {
+                          return set_bytes(field.member(config), field, text);
+                        },
+                        [&](const DurationField& field) -> Result<> {
+                          return set_duration(field.member(config), text);
+                        },
+                        [&](const SwitchField& field) -> Result<> {
+                          return set_switch(field.member(config), text);
+                        },
+                    },
+                    option.field);
 }
 
 std::string get_option(const Config& config, const Option& option) {

@@ -19,6 +19,7 @@ struct TextField {
 };
 struct PathField {
   std::string& (*member)(Config& config);
+  bool may_be_bucket = false;  // s3://BUCKET/PREFIX will do as well
 };
 struct CountField {
   std::size_t& (*member)(Config& config);

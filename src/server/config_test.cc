@@ -144,7 +144,11 @@ TEST(ConfigErrors, WrongTypesAndValuesNameTheKey) {
   EXPECT_THAT(file_error("errors = \"fuzzy\"\n"),
               HasSubstr("errors: expected one of precise, bad-request, got 'fuzzy'"));
   EXPECT_THAT(file_error("limits = 3\n"), HasSubstr("'limits' is a section: write [limits]"));
-  EXPECT_THAT(file_error("source = \"s3://bucket/x\"\n"), HasSubstr("local folders only"));
+  EXPECT_THAT(file_error("source = \"s3://B/x\"\n"), HasSubstr("no bucket's name"));
+  EXPECT_THAT(file_error("source = \"oci://host/x\"\n"),
+              HasSubstr("expected a folder or s3://BUCKET/PREFIX, got 'oci://host/x'"));
+  EXPECT_THAT(file_error("cache_dir = \"s3://bucket/x\"\n"), HasSubstr("expected a folder"));
+  EXPECT_THAT(file_error("[s3]\nendpoint = \"localhost:9000\"\n"), HasSubstr("expected a URL"));
 }
 
 TEST(ConfigErrors, BrokenTomlNamesTheLine) {
@@ -210,12 +214,22 @@ TEST(ConfigOption, EveryOptionReadsWhatItShows) {
 
 // Catches an option that is bound to another one's member.
 TEST(ConfigOption, EveryOptionSetsItsOwnMember) {
-  const std::map<std::string_view, std::string> others = {
-      {"source", "elsewhere"},       {"listen", "[::1]:80"},       {"admin", "off"},
-      {"cache_dir", "/elsewhere"},   {"cache_size", "777MiB"},     {"access_log", "true"},
-      {"errors", "bad-request"},     {"log.level", "debug"},       {"log.format", "json"},
-      {"epochs", "false"},           {"compile.memory", "777MiB"}, {"compile.baseline", "false"},
-      {"http.body_memory", "777MiB"}};
+  const std::map<std::string_view, std::string> others = {{"source", "elsewhere"},
+                                                          {"listen", "[::1]:80"},
+                                                          {"admin", "off"},
+                                                          {"cache_dir", "/elsewhere"},
+                                                          {"cache_size", "777MiB"},
+                                                          {"access_log", "true"},
+                                                          {"errors", "bad-request"},
+                                                          {"log.level", "debug"},
+                                                          {"log.format", "json"},
+                                                          {"epochs", "false"},
+                                                          {"compile.memory", "777MiB"},
+                                                          {"compile.baseline", "false"},
+                                                          {"http.body_memory", "777MiB"},
+                                                          {"s3.endpoint", "http://s3:1"},
+                                                          {"s3.addressing", "path"},
+                                                          {"s3.size", "777MiB"}};
   for (const auto& option : options()) {
     Config config;
     std::map<std::string_view, std::string> before;

@@ -10,6 +10,7 @@
 #include "registry/inside.h"
 #include "registry/names.h"
 #include "registry/registry.h"
+#include "server/bucket.h"
 
 namespace funcd::server {
 namespace {
@@ -53,6 +54,7 @@ std::optional<registry::SourceFile> file_at(const std::string& path) {
 }  // namespace
 
 Result<> check_source(const std::string& folder) {
+  if (source::is_s3_url(folder)) return {};  // known when it is looked at
   struct stat status {};
   if (::stat(folder.c_str(), &status) != 0) {
     const int code = errno;
@@ -89,15 +91,23 @@ Result<std::unique_ptr<Inspector>> Inspector::create(const Config& config) {
   return inspector;
 }
 
-Result<Inspection> Inspector::inspect_folder(const std::string& folder) const {
-  TRY(check_source(folder));
+Result<Inspection> Inspector::inspect_folder(const std::string& source) const {
+  TRY(check_source(source));
+  std::unique_ptr<source::BucketSource> bucket;
+  if (source::is_s3_url(source)) {
+    bucket = TRY(open_bucket(config_));
+    TRY(bucket->look_once());
+  }
   registry::RegistryOptions options;
-  options.folder = folder;
+  options.folder = bucket ? bucket->folder() : source;
+  if (bucket) options.writable_mounts = registry::WritableMounts::refused;
   options.limits = config_.limits;
   options.ceilings = config_.ceilings;
   registry::Registry registry(*engine_, cache_.get(), options, [](const auto& /*catalog*/) {});
   TRY(registry.build_once());
-  return Inspection{registry.status(), registry.catalog()};
+  Inspection inspection{registry.status(), registry.catalog()};
+  if (bucket) add_bucket(inspection.status, bucket->status());
+  return inspection;
 }
 
 Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& path) const {

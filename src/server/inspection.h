@@ -15,7 +15,8 @@
 
 namespace funcd::server {
 
-// An error with the remedy when the source is no folder or cannot be read.
+// An error with the remedy when the source is no folder or cannot be read;
+// of a bucket that is seen later.
 [[nodiscard]] Result<> check_source(const std::string& folder);
 
 // What a server would serve of a folder.
@@ -42,8 +43,8 @@ class Inspector {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Inspector>> create(const Config& config);
 
-  // Every function of a folder.
-  [[nodiscard]] Result<Inspection> inspect_folder(const std::string& folder) const;
+  // Every function of a folder, or of the bucket that is the configured source.
+  [[nodiscard]] Result<Inspection> inspect_folder(const std::string& source) const;
   // One module, with the sidecar beside it. Its name and route are those that it has in the
   // configured source when it lies there, else those of its file.
   [[nodiscard]] FileInspection inspect_file(const std::string& path) const;

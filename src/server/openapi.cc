@@ -8,7 +8,7 @@ constexpr std::string_view kDocument = R"json({
   "info": {
     "title": "funcd admin API",
     "version": ")json" FUNCD_VERSION R"json(",
-    "description": "Health, metrics and status of one funcd server. Read only."
+    "description": "Health, metrics and status of one funcd server."
   },
   "paths": {
     "/": {
@@ -130,6 +130,16 @@ constexpr std::string_view kDocument = R"json({
         }
       }
     },
+    "/v1/source/refresh": {
+      "post": {
+        "summary": "Looks at the source's bucket now instead of when it is due",
+        "description": "Answers at once; a folder is watched and needs none",
+        "responses": {
+          "200": { "$ref": "#/components/responses/Refresh" },
+          "202": { "$ref": "#/components/responses/Refresh" }
+        }
+      }
+    },
     "/openapi.json": {
       "get": {
         "summary": "This document",
@@ -152,6 +162,10 @@ constexpr std::string_view kDocument = R"json({
         "description": "the state in one word",
         "content": { "application/json": { "schema": { "$ref": "#/components/schemas/State" } } }
       },
+      "Refresh": {
+        "description": "what is done now",
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Refresh" } } }
+      },
       "Error": {
         "description": "why there is no answer",
         "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } }
@@ -162,6 +176,33 @@ constexpr std::string_view kDocument = R"json({
         "type": "object",
         "required": ["endpoints"],
         "properties": { "endpoints": { "type": "array", "items": { "type": "string" } } },
+        "additionalProperties": false
+      },
+      "Refresh": {
+        "type": "object",
+        "required": ["source", "detail"],
+        "properties": { "source": { "type": "string" }, "detail": { "type": "string" } },
+        "additionalProperties": false
+      },
+      "Bucket": {
+        "type": ["object", "null"],
+        "description": "how the source's bucket stands; null where the source is a folder",
+        "required": ["endpoint", "state", "synced_at", "away_since", "error", "objects", "bytes",
+                     "looks", "failures", "bytes_read", "poll_ms", "copy"],
+        "properties": {
+          "endpoint": { "type": "string" },
+          "state": { "type": "string", "enum": ["starting", "current", "away"] },
+          "synced_at": { "type": ["string", "null"], "format": "date-time" },
+          "away_since": { "type": ["string", "null"], "format": "date-time" },
+          "error": { "type": ["string", "null"], "description": "why the last look has failed" },
+          "objects": { "type": "integer", "description": "in the last good copy" },
+          "bytes": { "type": "integer" },
+          "looks": { "type": "integer" },
+          "failures": { "type": "integer", "description": "looks that failed" },
+          "bytes_read": { "type": "integer" },
+          "poll_ms": { "type": "integer" },
+          "copy": { "type": "string", "description": "folder of the last good copy" }
+        },
         "additionalProperties": false
       },
       "State": {
@@ -184,7 +225,7 @@ constexpr std::string_view kDocument = R"json({
       "Status": {
         "type": "object",
         "required": ["version", "started_at", "uptime_seconds", "pid", "listen", "admin",
-          "config_file", "workers", "source", "source_error", "is_first_scan_done", "is_draining",
+          "config_file", "workers", "source", "source_error", "bucket", "is_first_scan_done", "is_draining",
           "functions", "problems", "engine", "requests_in_flight", "requests_waiting",
           "connections_open", "rss_bytes"],
         "properties": {
@@ -198,6 +239,7 @@ constexpr std::string_view kDocument = R"json({
           "workers": { "type": "integer" },
           "source": { "type": "string" },
           "source_error": { "type": ["string", "null"] },
+          "bucket": { "$ref": "#/components/schemas/Bucket" },
           "is_first_scan_done": { "type": "boolean" },
           "is_draining": { "type": "boolean" },
           "functions": {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "http/server_counters.h"
+#include "server/bucket.h"
 
 namespace funcd::server {
 namespace {
@@ -57,6 +58,7 @@ Result<std::unique_ptr<Server>> Server::create(const Config& config) {
   std::unique_ptr<Server> server(new Server(config));
   TRY(server->bind());
   TRY(server->make_engine());
+  TRY(server->make_source());
   server->make_registry();
   server->make_workers();
   server->make_admin();
@@ -93,9 +95,21 @@ Result<> Server::make_engine() {
   return {};
 }
 
+Result<> Server::make_source() {
+  folder_ = config_.source;
+  if (!source::is_s3_url(config_.source)) return {};
+  bucket_ = TRY(open_bucket(config_));
+  folder_ = bucket_->folder();
+  return {};
+}
+
 void Server::make_registry() {
   registry::RegistryOptions options;
-  options.folder = config_.source;
+  options.folder = folder_;
+  if (bucket_) {
+    options.source_lock = &bucket_->tree_lock();
+    options.writable_mounts = registry::WritableMounts::refused;
+  }
   options.limits = config_.limits;
   options.ceilings = config_.ceilings;
   options.workers = config_.workers;
@@ -138,7 +152,7 @@ void Server::make_workers() {
     options.kv = kv_.get();
     options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
     workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
-                                                std::move(options), file_jobs_, config_.source));
+                                                std::move(options), file_jobs_, folder_));
   }
   listeners_.clear();
 }
@@ -151,13 +165,18 @@ void Server::make_admin() {
   facts_.engine_fingerprint = engine_->fingerprint();
   facts_.started_at = std::chrono::system_clock::now();
   if (!admin_listener_) return;
-  admin_ = std::make_unique<Admin>(AdminContext{
+  AdminContext context{
       .facts = facts_,
-      .status = [this] { return registry_->status(); },
+      .status = [this] { return status(); },
       .catalog = [this] { return registry_->catalog(); },
       .stats = [this] { return stats(); },
       .is_draining = is_draining_,
-  });
+  };
+  if (bucket_) {
+    context.bucket = [this] { return bucket_->status(); };
+    context.refresh = [this] { bucket_->refresh(); };
+  }
+  admin_ = std::make_unique<Admin>(std::move(context));
   admin_server_ = std::make_unique<http::Server>(loop_, std::move(*admin_listener_),
                                                  http::ServerOptions{}, *admin_);
 }
@@ -167,7 +186,7 @@ void Server::on_first_scan(std::function<void(const registry::Status&)> callback
 }
 
 void Server::await_first_scan() {
-  const registry::Status status = registry_->status();
+  const registry::Status status = this->status();
   if (!status.is_first_scan_done) {
     scan_timer_.arm(Clock::now() + kScanInterval);
   } else if (on_first_scan_) {
@@ -214,8 +233,10 @@ Result<> Server::run() {
   for (int reader = 0; reader < kReaders; ++reader) {
     readers.emplace_back([this](const std::stop_token& stop) { file_jobs_.run(stop); });
   }
+  std::jthread looker;
+  if (bucket_) looker = std::jthread([this](const std::stop_token& stop) { bucket_->run(stop); });
   std::jthread builder([this](const std::stop_token& stop) {
-    auto done = registry_->run(stop);
+    auto done = build(stop);
     if (done) return;
     boost::asio::post(loop_.io(), [this, error = std::move(done).error()] {
       builder_error_ = error;
@@ -241,6 +262,19 @@ Result<> Server::run() {
   readers.clear();
   if (builder_error_) return fail(*builder_error_);
   return {};
+}
+
+// The builder's thread.
+Result<> Server::build(const std::stop_token& stop) {
+  if (bucket_) TRY(bucket_->await_copy(stop, config_.s3_wait));
+  if (stop.stop_requested()) return {};
+  return registry_->run(stop);
+}
+
+registry::Status Server::status() const {
+  registry::Status status = registry_->status();
+  if (bucket_) add_bucket(status, bucket_->status());
+  return status;
 }
 
 ServerStats Server::stats() const {

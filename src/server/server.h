@@ -18,14 +18,15 @@
 #include "server/admin.h"
 #include "server/config.h"
 #include "server/worker.h"
+#include "source/bucket_source.h"
 #include "storage/code_cache.h"
 #include "storage/kv_store.h"
 
 namespace funcd::server {
 
 // The whole server. Owns every part and every thread: a worker for each core, the builder, two
-// that wait for compilers, the ticker, the stores' thread, and the thread that calls run(), which
-// has the admin address and the signals.
+// that wait for compilers, one that looks at the bucket, the ticker, the stores' thread, and the
+// thread that calls run(), which has the admin address and the signals.
 class Server {
  public:
   // Checks the configuration against the machine, binds the addresses, makes the engine. Nothing
@@ -56,6 +57,7 @@ class Server {
   explicit Server(const Config& config);
   Result<> bind();
   Result<> make_engine();
+  Result<> make_source();
   void make_registry();
   void make_workers();
   void make_admin();
@@ -63,6 +65,8 @@ class Server {
   void await_signals();
   void begin_drain();
   void on_worker_drained();
+  [[nodiscard]] Result<> build(const std::stop_token& stop);
+  [[nodiscard]] registry::Status status() const;
   [[nodiscard]] ServerStats stats() const;
 
   Config config_;
@@ -73,6 +77,8 @@ class Server {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::CompilerProcess> compiler_;
   std::unique_ptr<storage::CodeCache> cache_;
+  std::unique_ptr<source::BucketSource> bucket_;  // null where the source is a folder
+  std::string folder_;                            // the source, or the bucket's copy
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<storage::SqliteKvStore> kv_;
   files::JobQueue file_jobs_;
