@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from funcd.binary import ROOT, find_binary
+from funcd.bucket import Bucket, Gateway
 from funcd.folder import Folder
 from funcd.server import Server
 
@@ -44,6 +45,32 @@ def start(folder):
 def server(start) -> Server:
     """A server on the test's own folder, which is empty at first."""
     return start()
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    """An S3 server of the test's own."""
+    server = Gateway(tmp_path / "gateway")
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def bucket(gateway) -> Bucket:
+    """An empty bucket, and a prefix in it that functions are put under."""
+    gateway.create_bucket("functions")
+    return Bucket(gateway, "functions", "prod/")
+
+
+@pytest.fixture
+def start_on(start):
+    """Starts servers on a bucket, which look at it often."""
+    def start_one(bucket: Bucket, *flags, poll: str = "200ms", env: dict | None = None,
+                  endpoint: str | None = None, **options) -> Server:
+        return start("--s3-poll", poll, "--s3-endpoint", endpoint or bucket.gateway.url, *flags,
+                     source=bucket.url, env=bucket.gateway.environment | (env or {}), **options)
+
+    return start_one
 
 
 @pytest.fixture(scope="module")

@@ -65,10 +65,10 @@ class Server:
 
     def __init__(self, folder: Folder, *flags: str, config: str | None = None,
                  env: dict | None = None, cache: Path | None = None, admin: bool = True,
-                 preexec=None):
+                 preexec=None, source: str | None = None):
         self.folder = folder
         self.cache = cache or folder.path.parent / f"{folder.path.name}.cache"
-        command = [find_binary(), "serve", folder.path, "--listen", "127.0.0.1:0",
+        command = [find_binary(), "serve", source or folder.path, "--listen", "127.0.0.1:0",
                    "--admin", "127.0.0.1:0" if admin else "off", "--cache-dir", self.cache]
         if config is not None:
             file = folder.path.parent / f"{folder.path.name}.funcd.toml"
@@ -81,6 +81,7 @@ class Server:
         self.stdout = Output(self.process.stdout)
         self.stderr = Output(self.process.stderr)
         self.may_die = False
+        self.is_judged = False
         try:
             self.address = self._address("listening on")
             self.admin_address = self._address("admin on") if admin else None
@@ -170,7 +171,10 @@ class Server:
         self.wait_exit()
 
     def stop(self) -> None:
-        """Ends the process by its id, and judges how it has behaved."""
+        """Ends the process by its id, and judges how it has behaved. Once is enough."""
+        if self.is_judged:
+            return
+        self.is_judged = True
         if not self.may_die:
             assert self.is_alive(), (
                 f"the server died with {self.process.returncode}:\n{self.stderr.text[-6000:]}")

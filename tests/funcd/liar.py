@@ -1,0 +1,101 @@
+"""Servers that do what no S3 server can be made to do: wrong answers, and connections cut short."""
+
+import contextlib
+import http.server
+import socket
+import socketserver
+import threading
+from typing import Callable
+
+
+class Liar:
+    """Answers each request as it is told: answer(method, path, query) is (status, fields, body)."""
+
+    def __init__(self, port: int, answer: Callable[[str, str, str], tuple[int, dict, bytes]]):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                path, _, query = self.path.partition("?")
+                status, fields, body = answer(self.command, path, query)
+                self.send_response(status)
+                self.send_header("connection", "close")  # or it would lie on after its end
+                for name, value in fields.items():
+                    self.send_header(name, value)
+                if "content-length" not in fields:
+                    self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
+            do_PUT = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # clients may leave at any time
+
+        self._server = Server(("127.0.0.1", port), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class CuttingProxy:
+    """Passes everything on to a server, and cuts connections after so many bytes of its answers.
+
+    `cuts` says after how many bytes the next connections are cut; those after them are not.
+    """
+
+    def __init__(self, to_port: int, cuts: list[int]):
+        proxy = self
+        self.cuts = cuts
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                with contextlib.suppress(OSError), \
+                        socket.create_connection(("127.0.0.1", to_port)) as server:
+                    threading.Thread(target=proxy._pass, args=(self.request, server),
+                                     daemon=True).start()
+                    self._answer(server)
+
+            def _answer(self, server):
+                passed = 0
+                while data := server.recv(4096):
+                    passed += len(data)
+                    self.request.sendall(data)
+                    if proxy.cuts and passed > proxy.cuts[0]:
+                        proxy.cuts.pop(0)
+                        self.request.shutdown(socket.SHUT_RDWR)
+                        return
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def _pass(source: socket.socket, target: socket.socket):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
