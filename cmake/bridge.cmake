@@ -27,3 +27,5 @@ add_library(funcd_bridge INTERFACE)
 add_dependencies(funcd_bridge bridge_build)
 target_include_directories(funcd_bridge INTERFACE ${PROJECT_SOURCE_DIR}/bridge)
 target_link_libraries(funcd_bridge INTERFACE ${FUNCD_BRIDGE_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)
+# Brings ioctl() to src/engine/pagemap_scan.cc.
+target_link_options(funcd_bridge INTERFACE LINKER:--wrap=ioctl)

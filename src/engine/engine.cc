@@ -8,7 +8,9 @@
 #include <thread>
 #include <utility>
 
+#include "base/check.h"
 #include "engine/bridge_bytes.h"
+#include "engine/pagemap_scan.h"
 #include "engine/run_ending.h"
 #include "engine/task.h"
 #include "engine/wasi_p1.h"
@@ -140,6 +142,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
     engine->options_.programs_max = programs_that_fit(engine->options_.instances_max);
   }
   engine->engine_ = TRY(make_engine(engine->options_, Tier::optimized));
+  CHECK(!fb_has_pagemap_scan() || are_pagemap_scans_seen());
   engine->fingerprint_ = fmt::format("{:016x}", fb_engine_fingerprint(engine->engine_));
   return engine;
 }

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/task.h"
 
@@ -141,6 +146,24 @@ TEST_F(Isolation, NeitherHaveThoseThatLiveAtOnce) {
       }
       ASSERT_EQ(task->ending().kind, EndKind::returned) << task->ending().exit_code;
     }
+  }
+}
+
+// Pages that the kernel moves while an instance ends are not present for a moment, and have to be
+// made fresh all the same.
+TEST_F(Isolation, NorWhileTheKernelMovesPages) {
+  constexpr auto kMoving = std::chrono::seconds(5);
+  std::ofstream compaction("/proc/sys/vm/compact_memory");
+  if (!compaction) GTEST_SKIP() << "only root may have the kernel move pages";
+  const std::jthread mover([&compaction](const std::stop_token& stop) {
+    while (!stop.stop_requested()) compaction << "1" << std::flush;
+  });
+  const Program program = program_of(suspicious_module(5));
+  const TimePoint end = Clock::now() + kMoving;
+  for (int round = 0; Clock::now() < end; ++round) {
+    const Ending ending = run(program);
+    ASSERT_EQ(ending.kind, EndKind::returned) << "round " << round << ": finding "
+                                              << ending.exit_code << " " << ending.message;
   }
 }
 
