@@ -162,8 +162,8 @@ TEST_F(Isolation, NorWhileTheKernelMovesPages) {
   const TimePoint end = Clock::now() + kMoving;
   for (int round = 0; Clock::now() < end; ++round) {
     const Ending ending = run(program);
-    ASSERT_EQ(ending.kind, EndKind::returned) << "round " << round << ": finding "
-                                              << ending.exit_code << " " << ending.message;
+    ASSERT_EQ(ending.kind, EndKind::returned)
+        << "round " << round << ": finding " << ending.exit_code << " " << ending.message;
   }
 }
 

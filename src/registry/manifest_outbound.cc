@@ -13,9 +13,10 @@ Result<> read_allow(const toml::node& node, std::vector<engine::OutboundRule>& r
     return fail("has {} entries, more than the {} that are read", array.size(), kRulesMax);
   }
   for (const toml::node& item : array) {
-    engine::OutboundRule rule = TRY(engine::parse_outbound_rule(TRY(string_of(item))));
+    const std::string text = TRY(string_of(item));
+    engine::OutboundRule rule = TRY(engine::parse_outbound_rule(text));
     if (std::find(rules.begin(), rules.end(), rule) != rules.end()) {
-      return fail("'{}' appears twice", *item.value<std::string>());
+      return fail("'{}' appears twice", text);
     }
     rules.push_back(std::move(rule));
   }
@@ -23,12 +24,14 @@ Result<> read_allow(const toml::node& node, std::vector<engine::OutboundRule>& r
 }
 
 Result<> read_bytes(const toml::node& node, std::uint64_t& bytes) {
-  bytes = TRY(parse_size(TRY(string_of(node))));
+  const std::string text = TRY(string_of(node));
+  bytes = TRY(parse_size(text));
   return {};
 }
 
 Result<> read_connect_timeout(const toml::node& node, std::chrono::milliseconds& timeout) {
-  timeout = TRY(parse_duration(TRY(string_of(node))));
+  const std::string text = TRY(string_of(node));
+  timeout = TRY(parse_duration(text));
   if (timeout.count() == 0) return fail("is no time to connect in; write \"10s\"");
   return {};
 }

@@ -101,7 +101,7 @@ const auto kOptions = std::to_array<Option>({
     {"admin", "where health, metrics and status are served, or off",
      TextField{set_admin, get_admin, "HOST:PORT"}},
     {"workers", "threads that serve, one event loop each", CountField{MEMBER(workers), 1, 1024}},
-    {"cache_dir", "folder of compiled code and of the last good copy of a bucket",
+    {"cache_dir", "folder of compiled code and of the copy of a bucket",
      PathField{MEMBER(cache_dir)}},
     {"cache_size", "compiled code kept on disk at the most",
      BytesField{MEMBER(cache_bytes_max), kMiB, 1024 * kGiB}},
@@ -195,7 +195,7 @@ const auto kOptions = std::to_array<Option>({
                  return set_unless_auto(config.s3.region, text);
                },
                [](const Config& config) { return text_or_auto(config.s3.region); }, "REGION"}},
-    {"s3.profile", "profile of ~/.aws/credentials and ~/.aws/config; auto: as the AWS tools do",
+    {"s3.profile", "profile of ~/.aws/credentials and config; auto: as the AWS tools do",
      TextField{[](Config& config, std::string_view text) {
                  return set_unless_auto(config.s3.profile, text);
                },
