@@ -26,7 +26,8 @@ struct List {
   explicit List(CLI::App& verb)
       : flags(verb, [](std::string_view key) {
           return key == "source" || key == "cache_dir" || key == "cache_size" ||
-                 key.starts_with("limits.") || key.starts_with("ceilings.");
+                 key.starts_with("limits.") || key.starts_with("s3.") ||
+                 key.starts_with("ceilings.");
         }) {}
 
   ConfigFlags flags;

@@ -165,6 +165,12 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
       enqueue(record, Record::Stage::compile);
       return;
     case Kind::built:
+      if (auto tried = try_smoke(*outcome.revision); !tried) {
+        // Not remembered as failed for good: the same file, put there again, is tried again.
+        record.failed_key.clear();
+        reject(record, fmt::format("{}.wasm: {}", record.candidate->name, tried.error().message));
+        return;
+      }
       accept(record, std::move(outcome), elapsed);
       return;
     case Kind::failed:
@@ -182,6 +188,11 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
       tell_change();
       return;
   }
+}
+
+Result<> Registry::Builder::try_smoke(const Revision& revision) const {
+  if (!revision.manifest.smoke || !options_.smoke) return {};
+  return options_.smoke(revision);
 }
 
 void Registry::Builder::accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed) {

@@ -64,6 +64,7 @@ class Registry::Builder {
   [[nodiscard]] RevisionBuilder::IfMissing if_missing(Record::Stage stage) const;
   [[nodiscard]] bool settle_route(Record& record);
   void conclude(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
+  [[nodiscard]] Result<> try_smoke(const Revision& revision) const;
   void accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
   void reject(Record& record, const std::string& error);
   void remove(Record& record, std::string_view reason);

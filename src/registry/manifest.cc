@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "http/target.h"
 #include "registry/manifest_outbound.h"
 #include "registry/route.h"
 #include "registry/toml_table.h"
@@ -259,6 +260,26 @@ Result<> read_mounts(const toml::node& node, std::string_view file, Manifest& ma
   return {};
 }
 
+Result<> read_smoke(const toml::table& table, std::string_view file, Manifest& manifest) {
+  Smoke& smoke = manifest.smoke.emplace();
+  const auto read_path = [&smoke](const toml::node& node) -> Result<> {
+    smoke.path = TRY(string_of(node));
+    const auto target = http::parse_target("GET", smoke.path);
+    const bool is_good =
+        smoke.path.starts_with('/') && target &&
+        std::ranges::all_of(smoke.path, [](char c) { return c > ' ' && c < 0x7f; });
+    if (is_good) return {};
+    return fail("'{}' is no path; write it as a client sends it: \"/hello?name=n\"", smoke.path);
+  };
+  const auto read_status = [&smoke](const toml::node& node) -> Result<> {
+    smoke.expect_status = static_cast<int>(TRY(integer_of(node, 200, 599)));
+    return {};
+  };
+  TRY(TomlTable(table, "smoke", file).read({{"path", read_path}, {"expect_status", read_status}}));
+  if (smoke.path.empty()) return fail("[smoke] without 'path'");
+  return {};
+}
+
 Result<> read_manifest(const toml::table& root, std::string_view file, const Limits& ceilings,
                        Manifest& manifest) {
   const auto in_table = [file](auto read, Manifest& into) {
@@ -290,6 +311,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
            }},
           {"snapshot", in_table(read_snapshot, manifest)},
           {"outbound", in_table(read_outbound, manifest)},
+          {"smoke", in_table(read_smoke, manifest)},
           {"mounts", [&](const toml::node& node) { return read_mounts(node, file, manifest); }},
       });
 }

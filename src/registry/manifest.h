@@ -46,6 +46,12 @@ struct Outbound {
   engine::OutboundLimits limits;
 };
 
+// [smoke]: the request that a revision must answer so before it goes live.
+struct Smoke {
+  std::string path;  // "/hello?name=n": GET of it
+  int expect_status = 200;
+};
+
 // What `hello.toml` says of hello.wasm, with defaults where it is silent. A plain value.
 struct Manifest {
   ContractKind contract = ContractKind::automatic;
@@ -62,6 +68,7 @@ struct Manifest {
   std::vector<MountSpec> mounts;
   SnapshotSpec snapshot;
   Outbound outbound;
+  std::optional<Smoke> smoke;
 };
 
 // What a sidecar's limits may not be less than: below it no function runs.

@@ -137,7 +137,7 @@ TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
   EXPECT_EQ(error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
             "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
             "route, host, methods, input, request, response, env, kv, limits, snapshot, outbound, "
-            "mounts");
+            "smoke, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
             "response_body, stderr, concurrency");
@@ -288,6 +288,20 @@ TEST(Manifest, AStoreMayBeShared) {
   EXPECT_EQ(parsed("[kv]\nnamespace = \"todos\"").kv_namespace, "todos");
   EXPECT_THAT(error_of("[kv]\nnamespace = \"\""), HasSubstr("a store's name has 1 to 256 bytes"));
   EXPECT_THAT(error_of("[kv]\nname = \"a\""), HasSubstr("unknown key 'name'"));
+}
+
+TEST(Manifest, SmokeIsAPathAndAStatus) {
+  EXPECT_FALSE(parsed("").smoke);
+  const auto smoke = parsed("[smoke]\npath = \"/hello?a=1\"\nexpect_status = 204").smoke;
+  ASSERT_TRUE(smoke);
+  EXPECT_EQ(smoke->path, "/hello?a=1");
+  EXPECT_EQ(smoke->expect_status, 204);
+  EXPECT_EQ(parsed("[smoke]\npath = \"/\"").smoke->expect_status, 200);
+  EXPECT_THAT(error_of("[smoke]\nexpect_status = 200"), HasSubstr("[smoke] without 'path'"));
+  for (const char* path : {"", "hello", "/a b", "http://a/", "/\\u0001", "*"}) {
+    EXPECT_THAT(error_of(fmt::format("[smoke]\npath = \"{}\"", path)), HasSubstr("is no path"));
+  }
+  EXPECT_THAT(error_of("[smoke]\npath = \"/\"\nexpect_status = 99"), HasSubstr("expect_status"));
 }
 
 }  // namespace

@@ -46,6 +46,9 @@ struct RegistryOptions {
   std::mutex* source_lock = nullptr;
   // Whether functions may write to what they mount.
   WritableMounts writable_mounts = WritableMounts::allowed;
+  // Tries a revision with a [smoke] request before it goes live; an error keeps it from that.
+  // Called by the builder's thread. Empty: nothing is tried.
+  std::function<Result<>(const Revision& revision)> smoke;
   // Called by the builder's thread when status() may say something new. May be empty.
   std::function<void()> on_change;
 };

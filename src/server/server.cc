@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "http/server_counters.h"
 #include "server/bucket.h"
+#include "server/smoke.h"
 
 namespace funcd::server {
 namespace {
@@ -117,6 +118,11 @@ void Server::make_registry() {
   options.compile = [this](std::span<const std::uint8_t> artifact, engine::Tier tier,
                            const std::stop_token& stop) {
     return compiler_->compile(artifact, tier, stop);
+  };
+  options.smoke = [this](const registry::Revision& revision) {
+    invoke::DispatcherOptions dispatcher;
+    dispatcher.kv = kv_.get();
+    return run_smoke(revision, dispatcher);
   };
   registry_ = std::make_unique<registry::Registry>(
       *engine_, cache_.get(), std::move(options),

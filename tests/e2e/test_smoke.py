@@ -1,0 +1,73 @@
+"""[smoke]: a revision answers its request before anybody else can ask it."""
+
+from funcd import guests, hostile
+
+
+def version(number: int) -> bytes:
+    return guests.prints(f'{{"v":{number}}}')
+
+
+SMOKE = '[smoke]\npath = "/hello"\n'
+
+
+def test_what_passes_goes_live(folder, server):
+    folder.put("hello", version(1), SMOKE)
+    server.wait_body("/hello", '{"v":1}')
+    folder.put("hello", version(2))
+    server.wait_body("/hello", '{"v":2}')
+    page = server.metrics()
+    live = page.sum("funcd_requests_total", function="hello")
+    assert server.get("/hello").status == 200
+    assert server.metrics().sum("funcd_requests_total", function="hello") <= live + 1
+
+
+def test_what_fails_leaves_the_old_one(folder, server):
+    folder.put("hello", version(1), SMOKE)
+    server.wait_body("/hello", '{"v":1}')
+    folder.put("hello", hostile.traps())
+    error = server.wait_state("hello", "stale")["error"]
+    assert error.startswith("hello.wasm: its smoke request GET /hello was answered with 500: "), error
+    assert error.endswith("expected status 200") and "trap" in error
+    assert server.get("/hello").body == b'{"v":1}'
+    assert server.metrics().sum("funcd_errors_total", function="hello", reason="trap") == 0
+    folder.put("hello", version(3))
+    server.wait_body("/hello", '{"v":3}')
+
+
+def test_a_status_that_is_expected(folder, server):
+    folder.put("hello", hostile.traps(), SMOKE + "expect_status = 500\n")
+    server.wait_state("hello", "live")
+    assert server.get("/hello").status == 500
+
+
+def test_a_path_that_is_not_its_own(folder, server):
+    folder.put("hello", version(1), '[smoke]\npath = "/other"\n')
+    error = server.wait_state("hello", "failed")["error"]
+    assert "does not meet its route /hello" in error
+
+
+def test_a_route_with_parameters_and_a_host(folder, server):
+    folder.put("hello", guests.echoes_data(),
+               'route = "/users/{id}"\nhost = "*.example.com"\n[smoke]\npath = "/users/7?a=1"\n')
+    server.wait_state("hello", "live")
+
+
+def test_one_that_never_ends(folder, server):
+    folder.put("hello", hostile.loops(), SMOKE + '[limits]\ntimeout = "200ms"\n')
+    error = server.wait_state("hello", "failed")["error"]
+    assert "was answered with 504" in error, error
+
+
+def test_the_same_file_again_is_tried_again(folder, start):
+    folder.put("hello", version(1), '[smoke]\npath = "/hello"\nexpect_status = 201\n')
+    server = start()
+    failed = server.wait_state("hello", "failed")
+    folder.put("hello", version(1))
+    folder.put_file("hello.toml", SMOKE)
+    server.wait_body("/hello", '{"v":1}')
+    assert failed["error"]
+
+
+def test_a_store_is_there(folder, server):
+    folder.put("hello", guests.prints('{"data":"hi","status":200}'), 'contract = "wws"\n' + SMOKE)
+    server.wait_body("/hello", "hi")
