@@ -280,7 +280,8 @@ void Invocation::fail(const contract::Failure& failure, contract::ErrorStyle sty
 }
 
 void Invocation::conclude(http::Response response, Reason reason, std::string_view detail) {
-  leave(response.status, reason, detail, response.body.size()).respond(std::move(response));
+  http::Exchange& exchange = leave(response.status, reason, detail, response.body.size());
+  exchange.respond(std::move(response));
 }
 
 http::Exchange& Invocation::leave(int status, Reason reason, std::string_view detail,

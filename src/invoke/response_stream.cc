@@ -16,8 +16,7 @@ std::optional<contract::Failure> ResponseStream::begin(
     return contract::wrong_length(response.body.size(), *length_);
   }
   status_ = response.status;
-  http::Response head = std::move(response);
-  response.body.clear();
+  http::Response head = std::exchange(response, {});
   if (head.body.size() > http::Exchange::kWriteBytesMax) {
     response.body = head.body.substr(http::Exchange::kWriteBytesMax);
     head.body.resize(http::Exchange::kWriteBytesMax);

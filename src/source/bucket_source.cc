@@ -27,10 +27,10 @@ Result<std::unique_ptr<BucketSource>> BucketSource::create(BucketOptions options
       TRY(Mirror::open(options.folder, fmt::format("{} at {}", format_s3_url(options.location),
                                                    endpoint.host_text)));
   return std::unique_ptr<BucketSource>(
-      new BucketSource(std::move(options), std::move(endpoint), environment, std::move(mirror)));
+      new BucketSource(std::move(options), endpoint, environment, std::move(mirror)));
 }
 
-BucketSource::BucketSource(BucketOptions options, S3Endpoint endpoint,
+BucketSource::BucketSource(BucketOptions options, const S3Endpoint& endpoint,
                            const Environment& environment, std::unique_ptr<Mirror> mirror)
     : options_(std::move(options)),
       mirror_(std::move(mirror)),

@@ -75,7 +75,7 @@ class BucketSource {
   [[nodiscard]] std::mutex& tree_lock() { return mirror_->tree_lock(); }
 
  private:
-  BucketSource(BucketOptions options, S3Endpoint endpoint, const Environment& environment,
+  BucketSource(BucketOptions options, const S3Endpoint& endpoint, const Environment& environment,
                std::unique_ptr<Mirror> mirror);
   [[nodiscard]] S3Result<SyncReport> look();
   void note(const SyncReport& report, Duration elapsed);

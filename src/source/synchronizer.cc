@@ -31,6 +31,25 @@ std::string file_above(const std::set<std::string_view>& files, std::string_view
   return "";
 }
 
+// Why an object is not fetched; "" when nothing speaks against it.
+std::string problem_of(const ObjectInfo& object, std::string_view path,
+                       const std::set<std::string_view>& files, std::uint64_t bytes_max) {
+  if (kind_of_key(path) == KeyKind::refused) {
+    return path_problem(path).value_or("") + "; not served";
+  }
+  if (const auto above = file_above(files, path); !above.empty()) {
+    return fmt::format("lies below '{}', which is an object itself; not served", above);
+  }
+  if (object.bytes > bytes_max) {
+    return fmt::format("has {} bytes, more than the {} that an object may have", object.bytes,
+                       bytes_max);
+  }
+  if (object.etag.empty()) {
+    return "has no ETag, so that its changes cannot be seen; upload it by S3";
+  }
+  return "";
+}
+
 }  // namespace
 
 S3Result<SyncReport> Synchronizer::run() {
@@ -79,20 +98,9 @@ S3Result<std::vector<Synchronizer::Job>> Synchronizer::plan(SyncReport& report) 
   std::vector<Job> jobs;
   for (const ObjectInfo& object : *listing) {
     const std::string_view path = path_of(object);
-    const KeyKind kind = kind_of_key(path);
-    if (kind == KeyKind::hidden) continue;
+    if (kind_of_key(path) == KeyKind::hidden) continue;
     listed.insert(path);
-    std::string problem;
-    if (kind == KeyKind::refused) {
-      problem = path_problem(path).value_or("") + "; not served";
-    } else if (const auto above = file_above(files, path); !above.empty()) {
-      problem = fmt::format("lies below '{}', which is an object itself; not served", above);
-    } else if (object.bytes > limits_.object_bytes_max) {
-      problem = fmt::format("has {} bytes, more than the {} that an object may have", object.bytes,
-                            limits_.object_bytes_max);
-    } else if (object.etag.empty()) {
-      problem = "has no ETag, so that its changes cannot be seen; upload it by S3";
-    }
+    std::string problem = problem_of(object, path, files, limits_.object_bytes_max);
     const auto entry = known.find(path);
     const bool is_same = entry != known.end() && entry->second.etag == object.etag &&
                          entry->second.bytes == object.bytes;

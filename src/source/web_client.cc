@@ -137,7 +137,7 @@ std::string message_of(CURLcode code, const char* detail) {
 
 struct WebClient::Handle {
   struct Cleanup {
-    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, Cleanup> curl;
 
