@@ -1,10 +1,11 @@
 // The least a server costs: one thread, epoll, a fixed answer to each keep-alive GET, nothing
 // parsed but the empty line that ends a request. What funcd costs beyond this is funcd's.
 //
-//   epoll_floor [--body TEXT | --answer FILE]
+//   epoll_floor [--body TEXT | --answer FILE | --echo]
 //
 // Prints "listening on http://127.0.0.1:PORT" and serves until it is killed. FILE holds a whole
-// HTTP answer, head and body, that is sent as it is.
+// HTTP answer, head and body, that is sent as it is. --echo answers each request with its body,
+// which Content-Length measures.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,6 +16,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -77,9 +79,35 @@ struct Connection {
   }
 };
 
+// What a connection has sent of its first request that is not answered.
+struct EchoConnection {
+  std::string bytes;
+
+  // The body of the first request, taken off, once it is whole.
+  std::optional<std::string> take() {
+    const std::size_t end = bytes.find("\r\n\r\n");
+    if (end == std::string::npos) return std::nullopt;
+    const std::size_t begin = end + 4;
+    std::size_t length = 0;
+    constexpr std::string_view kField = "\r\ncontent-length: ";
+    // Those who ask write it in one of these ways.
+    std::size_t field = std::string_view(bytes).substr(0, end).find("\r\nContent-Length: ");
+    if (field == std::string::npos) field = std::string_view(bytes).substr(0, end).find(kField);
+    if (field != std::string::npos) {
+      std::from_chars(bytes.data() + field + kField.size(), bytes.data() + end, length);
+    }
+    if (bytes.size() - begin < length) return std::nullopt;
+    std::string body = bytes.substr(begin, length);
+    bytes.erase(0, begin + length);
+    return body;
+  }
+};
+
 class Floor {
  public:
-  explicit Floor(std::string answer) : answer_(std::move(answer)), connections_(kConnectionsMax) {}
+  // Without an answer it echoes.
+  explicit Floor(std::optional<std::string> answer)
+      : answer_(std::move(answer)), connections_(kConnectionsMax), echoes_(kConnectionsMax) {}
 
   void listen_and_say() {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -133,6 +161,7 @@ class Floor {
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
       connections_[static_cast<std::size_t>(fd)] = {};
+      echoes_[static_cast<std::size_t>(fd)] = {};
       watch(fd);
     }
   }
@@ -145,18 +174,34 @@ class Floor {
       return;
     }
     const std::string_view bytes(buffer_.data(), static_cast<std::size_t>(count));
-    std::size_t requests = connections_[static_cast<std::size_t>(fd)].take(bytes);
-    for (; requests > 0; --requests) {
-      // A client that does not read its answers is not waited for.
-      if (write(fd, answer_.data(), answer_.size()) != static_cast<ssize_t>(answer_.size())) {
-        close(fd);
-        return;
-      }
-    }
+    if (!(answer_ ? answer_all(fd, bytes) : echo_all(fd, bytes))) close(fd);
   }
 
-  std::string answer_;
+  bool answer_all(int fd, std::string_view bytes) {
+    std::size_t requests = connections_[static_cast<std::size_t>(fd)].take(bytes);
+    for (; requests > 0; --requests) {
+      if (!send_all(fd, *answer_)) return false;
+    }
+    return true;
+  }
+
+  bool echo_all(int fd, std::string_view bytes) {
+    EchoConnection& connection = echoes_[static_cast<std::size_t>(fd)];
+    connection.bytes += bytes;
+    while (const auto body = connection.take()) {
+      if (!send_all(fd, answer_with(*body))) return false;
+    }
+    return true;
+  }
+
+  // A client that does not read its answers is not waited for.
+  static bool send_all(int fd, std::string_view bytes) {
+    return write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+  }
+
+  std::optional<std::string> answer_;
   std::vector<Connection> connections_;  // by descriptor
+  std::vector<EchoConnection> echoes_;   // by descriptor
   std::array<char, kReadBytesMax> buffer_{};
   int listener_ = -1;
   int epoll_ = -1;
@@ -165,15 +210,17 @@ class Floor {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string answer = answer_with("{}");
+  std::optional<std::string> answer = answer_with("{}");
   if (argc == 3 && std::strcmp(argv[1], "--body") == 0) {
     answer = answer_with(argv[2]);
   } else if (argc == 3 && std::strcmp(argv[1], "--answer") == 0) {
     auto text = answer_from(argv[2]);
     if (!text) die(argv[2]);
     answer = std::move(*text);
+  } else if (argc == 2 && std::strcmp(argv[1], "--echo") == 0) {
+    answer.reset();
   } else if (argc != 1) {
-    std::fprintf(stderr, "usage: epoll_floor [--body TEXT | --answer FILE]\n");
+    std::fprintf(stderr, "usage: epoll_floor [--body TEXT | --answer FILE | --echo]\n");
     return 2;
   }
   Floor floor(std::move(answer));

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 from rig import load
 from rig.load import Request
@@ -11,6 +12,12 @@ from rig.server import BenchError, Server
 
 DATA = '{"name":"zztkm","age":20}'
 ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
+
+KIB = Request("/echo", "POST", b"0123456789abcdef" * 64,
+              {"content-type": "application/octet-stream"})
+
+# Example components, each in a file of its name: what it answers.
+COMPONENTS = {"hello": b"hello"}
 
 EXAMPLES = (
     Request("/gojson"),
@@ -30,9 +37,9 @@ EXAMPLES = (
 OPTIMIZED_S_MAX = 120.0
 
 
-def wait_for_all(server: Server) -> None:
+def wait_for_all(server: Server, requests: Sequence[Request] = EXAMPLES) -> None:
     """Until every example answers with optimized code: then nothing is compiled any more."""
-    for request in EXAMPLES:
+    for request in requests:
         load.first_answer_s(server.port, request, server.started_s, None)
     deadline = time.monotonic() + OPTIMIZED_S_MAX
     while waiting := _not_optimized(server):

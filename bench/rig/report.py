@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rig.moments import Moment
 from rig.rows import Row
-from rig.setup import BENCH, PYTHON, PYTHON_PACKAGES, ROOT
+from rig.setup import BENCH, PYTHON, PYTHON_PACKAGES, ROOT, WASMTIME_VERSION
 
 BEGIN = "<!-- bench/run writes from here -->"
 END = "<!-- to here -->"
@@ -39,6 +39,9 @@ BARS = (
     Bar("funcd/gojson-reactor", "funcd/cjson", 2.5, "gojson as a reactor / cjson"),
     Bar("funcd/gojson-snapshot", "funcd/gojson", 1 / 4, "gojson from a snapshot / plainly"),
     Bar("funcd/gojson-snapshot", "wazero/gojson", 1 / 35, "gojson from a snapshot / wazero"),
+    Bar("funcd/echo", "floor-echo", 3.2, "cgi echo of 1 KB / bare epoll"),
+    Bar("funcd/component-hello", "wasmtime/component-hello", 1 / 2.7,
+        "component hello / wasmtime serve"),
     Bar("start-warm", None, 50, "start with warm cache to first answer, ms"),
     Bar("epochs/cjson", None, 105, "cjson: CPU with epochs, of that without, %"),
     Bar("epochs/gojson", None, 105, "gojson: CPU with epochs, of that without, %"),
@@ -163,7 +166,8 @@ def _versions() -> str:
            f"*[', ' + p + ' ' + m.version(p) for p in {PYTHON_PACKAGES}])")
     python = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True,
                             check=False).stdout.strip().replace(" ,", ",")
-    return ", ".join([go, f"wazero {wazero[1] if wazero else '?'}", python])
+    return ", ".join([go, f"wazero {wazero[1] if wazero else '?'}",
+                      f"wasmtime {WASMTIME_VERSION}", python])
 
 
 def write(text: str, file: Path) -> None:

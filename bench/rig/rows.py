@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from rig import load
-from rig.examples import ANSWER, DATA, wait_for_all
+from rig.examples import ANSWER, COMPONENTS, DATA, KIB, wait_for_all
 from rig.load import Load, Request
 from rig.server import BenchError, Server
 from rig.setup import SEED_AS_WRITTEN, SEED_KEPT, Bench, say
@@ -40,13 +40,19 @@ class Row:
     others: float  # largest share of the core that others had while this was measured
 
 
+COMPONENT = "component-"
 TITLES = {
     "floor": "bare epoll server, the bytes of funcd's answer",
+    "floor-echo": "bare epoll server, echo of 1 KB",
     "nginx": "nginx, one process, a fixed body",
     "funcd/cjson": "**funcd, cjson** (C, `data` contract, limits on)",
     "funcd/gojson": "**funcd, gojson** (the article's Go program, unmodified)",
     "funcd/gojson-reactor": "**funcd, gojson as a Go reactor**, from a warm snapshot",
     "funcd/gojson-snapshot": "**funcd, gojson unmodified**, from a snapshot before its main",
+    "funcd/echo": "**funcd, cgi echo of 1 KB** (C, streamed both ways)",
+    "funcd/component-hello": "**funcd, component hello** (C, `wasi:http`, limits on)",
+    "wasmtime/component-hello": "wasmtime serve, its best flags, component hello",
+    "engine/component-hello": "funcd's engine alone in a loop, component hello",
     "engine/cjson": "funcd's engine alone in a loop, cjson",
     "engine/gojson": "funcd's engine alone in a loop, gojson",
     "engine/gojson-reactor": "funcd's engine alone in a loop, gojson as a reactor",
@@ -98,10 +104,10 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
     """Starts the servers of the rows that are wanted; how each row is measured, in table order."""
     measures: dict[str, Measure] = {}
 
-    def add(key: str, server: Server, path: str, is_slow: bool = False) -> None:
-        request = Request(path)
-        load.check(server, request, ANSWER)
-        measures[key] = lambda: _measure(bench, server, request, seconds, is_slow)
+    def add(key: str, server: Server, is_slow: bool) -> None:
+        request, answer = _asked(key)
+        load.first_answer_s(server.port, request, server.started_s, answer)
+        measures[key] = lambda: _measure(bench, server, key, seconds, is_slow)
 
     def attempt(keys: list[str], start: Callable[[], Server], is_slow: bool = False) -> None:
         keys = [key for key in keys if wanted(key)]
@@ -110,9 +116,7 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
         try:
             server = stack.enter_context(start())
             for key in keys:
-                path = "/" + (key.partition("/")[2] or "cjson")
-                load.first_answer_s(server.port, Request(path), server.started_s, ANSWER)
-                add(key, server, path, is_slow)
+                add(key, server, is_slow)
         except BenchError as error:
             troubles.append(str(error))
 
@@ -121,10 +125,18 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
 
     if wanted("floor"):
         attempt(["floor"], lambda: _floor(bench))
+    attempt(["floor-echo"], lambda: bench.epoll_floor(None))
     if shutil.which("nginx"):
         attempt(["nginx"], lambda: bench.nginx(ANSWER))
-    attempt([*both("funcd"), *(f"funcd/{name}" for name in STARTED)], lambda: _funcd(bench))
-    for key in filter(wanted, [*both("engine"), *(f"engine/{name}" for name in STARTED)]):
+    attempt([*both("funcd"), *(f"funcd/{name}" for name in (*STARTED, "echo"))],
+            lambda: _funcd(bench))
+    components = [COMPONENT + name for name in COMPONENTS]
+    attempt([f"funcd/{name}" for name in components], lambda: _funcd_components(bench))
+    if bench.wasmtime:
+        for name in COMPONENTS:
+            attempt([f"wasmtime/{COMPONENT}{name}"], lambda name=name: bench.wasmtime_serve(name))
+    for key in filter(wanted, [*both("engine"), *(f"engine/{name}" for name in STARTED),
+                               *(f"engine/{name}" for name in components)]):
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
     attempt(both("wazero"), bench.wazero)
     attempt(both("kept"), lambda: bench.seed_server(SEED_KEPT))
@@ -143,6 +155,28 @@ def _funcd(bench: Bench) -> Server:
     return server
 
 
+def _funcd_components(bench: Bench) -> Server:
+    server = bench.funcd("funcd, components", bench.components, bench.folder / "cache-components",
+                         bench.server_core, workers=1)
+    try:
+        wait_for_all(server, [Request(f"/{name}") for name in COMPONENTS])
+    except BenchError:
+        server.stop()
+        raise
+    return server
+
+
+def _asked(key: str) -> tuple[Request, bytes]:
+    """What a row's server is asked, and what it answers."""
+    name = key.partition("/")[2] or key
+    if name.endswith("echo"):
+        return KIB, KIB.body
+    if name.startswith(COMPONENT):
+        component = name.removeprefix(COMPONENT)
+        return Request(f"/{component}"), COMPONENTS[component]
+    return Request("/cjson" if key == name else f"/{name}"), ANSWER
+
+
 def _floor(bench: Bench) -> Server:
     """Started with an answer that funcd has given, so that both send the same bytes."""
     answer = bench.folder / "answer"
@@ -152,19 +186,25 @@ def _floor(bench: Bench) -> Server:
     return bench.epoll_floor(answer)
 
 
-def _measure(bench: Bench, server: Server, request: Request, seconds: int, is_slow: bool) -> Load:
+def _measure(bench: Bench, server: Server, key: str, seconds: int, is_slow: bool) -> Load:
+    request, answer = _asked(key)
     if is_slow:
-        return load.sequential(server, request, ANSWER, min(seconds, AS_WRITTEN_S_MAX))
+        return load.sequential(server, request, answer, min(seconds, AS_WRITTEN_S_MAX))
     load.wrk(server, request, bench.client_core, load.WARM_UP_S)
     result = load.wrk(server, request, bench.client_core, seconds)
-    load.check(server, request, ANSWER)
+    load.check(server, request, answer)
     return result
 
 
 def _engine(bench: Bench, function: str, seconds: int) -> Load:
+    if function.startswith(COMPONENT):
+        name = function.removeprefix(COMPONENT)
+        file, expected, flags = bench.components / f"{name}.wasm", COMPONENTS[name], ()
+    else:
+        file, expected = bench.examples / f"{function}.wasm", ANSWER
+        flags = STARTED.get(function, ("--env", f"DATA={DATA}"))
     command = ["taskset", "-c", str(bench.server_core), str(bench.build / "bench/engine_floor"),
-               str(bench.examples / f"{function}.wasm"),
-               *STARTED.get(function, ("--env", f"DATA={DATA}")), "--seconds", str(seconds), "--expect", ANSWER.decode()]
+               str(file), *flags, "--seconds", str(seconds), "--expect", expected.decode()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60,
                           check=False)
     if done.returncode != 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,10 +16,20 @@ from rig.server import BenchError, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
-VENV = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "funcd" / "venv"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "funcd"
+VENV = CACHE / "venv"
 PYTHON = VENV / "bin" / "python"
 SEED_AS_WRITTEN = ROOT / "tests" / "parity" / "seed_server.py"
 SEED_KEPT = BENCH / "seed_server" / "seed_server_kept.py"
+WASMTIME_VERSION = re.search(r'wasmtime = \{ version = "=([\d.]+)"',
+                             (ROOT / "bridge" / "Cargo.toml").read_text())[1]
+# What makes it fastest here for small guests.
+WASMTIME_FLAGS = (
+    "pooling-allocator=y", "pooling-memory-keep-resident=1048576",
+    "pooling-table-keep-resident=1048576", "pooling-async-stack-keep-resident=65536",
+    "pooling-max-unused-warm-slots=64", "pooling-decommit-batch-size=32",
+    "pooling-max-memory-size=67108864", "pooling-pagemap-scan=y",
+)
 PYTHON_PACKAGES = ("aiofiles", "fastapi", "uvicorn", "wasmtime")
 
 
@@ -28,9 +39,11 @@ class Bench:
 
     build: Path
     examples: Path
+    components: Path
     folder: Path
     server_core: int
     client_core: int
+    wasmtime: Path | None  # of the version that funcd is built with; tools/setup bench brings it
 
     def funcd(self, name: str, source: Path, cache: Path, core: int | None = None,
               workers: int | None = None) -> Server:
@@ -40,9 +53,18 @@ class Bench:
             command += ["--workers", str(workers)]
         return Server(name, command, core, has_admin=True)
 
-    def epoll_floor(self, answer: Path) -> Server:
-        command = [str(self.build / "bench" / "epoll_floor"), "--answer", str(answer)]
+    def epoll_floor(self, answer: Path | None) -> Server:
+        """One that sends what a file holds or, without one, echoes."""
+        how = ["--echo"] if answer is None else ["--answer", str(answer)]
+        command = [str(self.build / "bench" / "epoll_floor"), *how]
         return Server("epoll floor", command, self.server_core)
+
+    def wasmtime_serve(self, component: str) -> Server:
+        port = _free_port()
+        command = [str(self.wasmtime), "serve", "--addr", f"127.0.0.1:{port}",
+                   *(f"-O{flag}" for flag in WASMTIME_FLAGS),
+                   str(self.components / f"{component}.wasm")]
+        return Server("wasmtime serve", command, self.server_core, port=port)
 
     def wazero(self) -> Server:
         command = [str(self.folder / "wazero_server"), str(self.examples)]
@@ -89,6 +111,7 @@ def run_tool(command: list[str], folder: Path = ROOT) -> None:
 
 def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Bench:
     """Builds what is older than its sources and checks that the tools are there."""
+    components = examples.parent / "components"
     for tool in ("wrk", "taskset", "go"):
         if not shutil.which(tool):
             raise BenchError(f"{tool}: not installed; run: tools/setup examples bench")
@@ -96,8 +119,9 @@ def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Ben
         say("building funcd, the floors, the examples")
         run_tool(["tools/build", "release", "funcd", "epoll_floor", "engine_floor"])
         run_tool([str(ROOT / "examples" / "build"), str(examples)])
+        run_tool([str(ROOT / "examples" / "build-components"), str(components)])
     for binary in (build / "funcd", build / "bench/epoll_floor", build / "bench/engine_floor",
-                   examples / "gojson.wasm", examples / "cjson.wasm"):
+                   examples / "gojson.wasm", examples / "cjson.wasm", components / "hello.wasm"):
         if not binary.exists():
             raise BenchError(f"{binary}: is not there; run: make bench")
     run_tool(["go", "build", "-o", str(folder / "wazero_server"), "."], BENCH / "wazero")
@@ -106,7 +130,15 @@ def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Ben
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise BenchError("one core only: server and client need one each")
-    return Bench(build, examples, folder, cores[0], cores[-1])
+    return Bench(build, examples, components, folder, cores[0], cores[-1], _wasmtime())
+
+
+def _wasmtime() -> Path | None:
+    kept = CACHE / "bin" / f"wasmtime-{WASMTIME_VERSION}"
+    if kept.exists():
+        return kept
+    say(f"wasmtime {WASMTIME_VERSION} is not there, its rows are left out; run: tools/setup bench")
+    return None
 
 
 def _need_python_packages() -> None:
