@@ -51,12 +51,6 @@ bool does_without_data(const registry::Revision& revision) {
   return revision.contract == ContractKind::cgi && revision.request_schema == nullptr;
 }
 
-// Of output that is of no use: after an exit code other than 0 that is the reason to tell.
-Failure unusable(const engine::Ending& ending, std::string why) {
-  if (ending.exit_code == 0) return {Reason::bad_output, std::move(why)};
-  return {Reason::exit, fmt::format("it exited with code {}, and {}", ending.exit_code, why)};
-}
-
 http::Response json_response(std::string body) {
   http::Response response;
   response.content_type = "application/json";
@@ -189,6 +183,11 @@ std::optional<Failure> failure_of(const engine::Ending& ending) {
   return Failure{Reason::internal, ending.message};
 }
 
+Failure unusable(const engine::Ending& ending, std::string why) {
+  if (ending.exit_code == 0) return {Reason::bad_output, std::move(why)};
+  return {Reason::exit, fmt::format("it exited with code {}, and {}", ending.exit_code, why)};
+}
+
 Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
   switch (error) {
     case http::BodyError::too_large:
@@ -205,9 +204,9 @@ Failure failure_of(http::BodyError error, std::uint64_t bytes_max) {
 }
 
 bool takes_body_in_parts(const registry::Revision& revision, const http::RequestHead& head) {
-  if (revision.contract != ContractKind::cgi || revision.request_schema || !head.has_body) {
-    return false;
-  }
+  if (!head.has_body) return false;
+  if (revision.contract == ContractKind::wasi_http) return true;
+  if (revision.contract != ContractKind::cgi || revision.request_schema) return false;
   const bool is_data = media_type_of(head.field("content-type").value_or("")) != MediaType::other;
   return !is_data || head.content_length.value_or(UINT64_MAX) > kDataBodyBytesMax;
 }

@@ -60,6 +60,9 @@ struct Prepared {
 // Why output does not count after a guest has ended so; nothing after a proper end.
 [[nodiscard]] std::optional<Failure> failure_of(const engine::Ending& ending);
 
+// Of output that is of no use: after an exit code other than 0 that is the reason to tell.
+[[nodiscard]] Failure unusable(const engine::Ending& ending, std::string why);
+
 // What a request body that could not be had means.
 [[nodiscard]] Failure failure_of(http::BodyError error, std::uint64_t bytes_max);
 

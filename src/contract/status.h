@@ -9,6 +9,9 @@ namespace funcd::contract {
 // to 199, or what is no number of three digits.
 [[nodiscard]] std::optional<int> final_status_of(std::string_view digits);
 
+// Whether a final response can have it.
+[[nodiscard]] bool is_final_status(int status);
+
 // Whether a response of that status has a body at all (RFC 9110 6.4.1).
 [[nodiscard]] bool may_have_body(int status);
 

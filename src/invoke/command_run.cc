@@ -18,6 +18,8 @@ CommandRun::CommandRun(http::Exchange& exchange, RequestBody& body, const contra
       task_(*call.revision.program, std::move(input), stdio_, limits, options) {}
 
 Run::Step CommandRun::advance() {
+  // What has come with the head is there before the guest asks for it.
+  body_.fetch();
   for (int round = 0; round < kRoundsMax; ++round) {
     if (body_.error()) {
       failure_ =

@@ -24,8 +24,7 @@ class CommandRun final : public Run {
   [[nodiscard]] TimePoint wake_at() const override { return task_.wake_at(); }
   [[nodiscard]] TimePoint deadline() const override { return task_.deadline(); }
   [[nodiscard]] Outcome outcome() override;
-  [[nodiscard]] std::string_view err() const override { return stdio_.err(); }
-  [[nodiscard]] std::uint64_t err_dropped() const override { return stdio_.err_dropped(); }
+  [[nodiscard]] const KeptText& err() const override { return stdio_.err(); }
   [[nodiscard]] std::string_view trace() const override { return task_.ending().trace; }
 
  private:

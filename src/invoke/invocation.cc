@@ -25,6 +25,14 @@ contract::Failure failure_of(const storage::KvFailure& failure) {
   return {Reason::internal, ""};
 }
 
+Reason reason_of(const std::optional<contract::Failure>& failure) {
+  return failure ? failure->reason : Reason::none;
+}
+
+std::string_view detail_of(const std::optional<contract::Failure>& failure) {
+  return failure ? std::string_view(failure->detail) : std::string_view();
+}
+
 std::string decimal_ms(Duration duration) {
   return fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(duration).count());
 }
@@ -46,7 +54,7 @@ Invocation::Invocation(std::uint64_t key, Dispatcher& dispatcher, http::Exchange
 
 Invocation::~Invocation() {
   // The instance goes before the place that was taken for it.
-  run_.reset();
+  guest_.emplace<std::monostate>();
   if (phase_ == Phase::running) dispatcher_.admission_.leave(*revision_->function);
   if (phase_ == Phase::waiting) dispatcher_.admission_.unqueue(dispatcher_.options_.worker);
 }
@@ -114,12 +122,12 @@ void Invocation::on_writable() {
 
 void Invocation::resume() {
   // What has come within a call of ours is seen when that is over.
-  if (run_ && !is_driving_ && !is_queued_ && !is_answered_) drive();
+  if (run_ != nullptr && !is_driving_ && !is_queued_ && !is_answered_) drive();
 }
 
 void Invocation::on_hangup() {
-  if (revision_) record(0, Reason::cancelled, run_ ? run_->response().bytes() : 0);
-  if (run_) log(0, Reason::cancelled, "the client has left");
+  if (revision_) record(0, Reason::cancelled, run_ != nullptr ? run_->response().bytes() : 0);
+  if (run_ != nullptr) log(0, Reason::cancelled, "the client has left");
   dispatcher_.invocations_.erase(key_);
 }
 
@@ -175,6 +183,20 @@ void Invocation::on_kv_read(std::variant<storage::KvSnapshot, storage::KvFailure
 }
 
 void Invocation::launch() {
+  engine::TaskLimits limits;
+  limits.memory_bytes_max = revision_->manifest.limits.memory_bytes;
+  limits.deadline = limits.started_at + revision_->manifest.limits.timeout;
+  if (revision_->contract == registry::ContractKind::wasi_http) return launch_component(limits);
+  launch_command(limits);
+}
+
+void Invocation::launch_component(const engine::TaskLimits& limits) {
+  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, limits,
+                                       engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
+  drive();
+}
+
+void Invocation::launch_command(const engine::TaskLimits& limits) {
   auto prepared = contract::prepare(call());
   if (const auto* failure = std::get_if<contract::Failure>(&prepared)) {
     fail(*failure);
@@ -183,24 +205,18 @@ void Invocation::launch() {
   auto& [input, stdin_bytes, document] = std::get<contract::Prepared>(prepared);
   document_ = std::move(document);
   if (!body_.is_in_parts()) body_.present(document_.empty() ? stdin_bytes : document_);
-  const registry::Limits& limits = revision_->manifest.limits;
-  engine::TaskLimits task_limits;
-  task_limits.memory_bytes_max = limits.memory_bytes;
-  task_limits.deadline = task_limits.started_at + limits.timeout;
   engine::TaskOptions options;
   options.entry = revision_->entry();
   options.resumption = revision_->resumption();
   options.mounts = revision_->mounts;
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
-  run_.emplace(exchange_, body_, call(), std::move(input), task_limits, options);
+  run_ = &guest_.emplace<CommandRun>(exchange_, body_, call(), std::move(input), limits, options);
   drive();
 }
 
 void Invocation::drive() {
   is_driving_ = true;
   is_queued_ = false;
-  // What has come with the head is there before the guest asks for it.
-  body_.fetch();
   const Run::Step step = run_->advance();
   is_driving_ = false;
   switch (step) {
@@ -232,7 +248,8 @@ void Invocation::finish() {
     return;
   }
   const Run::End& end = std::get<Run::End>(outcome);
-  leave(stream.status(), Reason::none, {}, stream.bytes() + end.bytes.size())
+  leave(stream.status(), reason_of(end.late_failure), detail_of(end.late_failure),
+        stream.bytes() + end.bytes.size())
       .end(end.bytes, end.trailers);
 }
 
@@ -244,7 +261,8 @@ void Invocation::keep(Run::Whole whole) {
     return;
   }
   if (whole.kv.is_empty() || dispatcher_.options_.kv == nullptr) {
-    conclude(std::move(whole.response), Reason::none, {});
+    conclude(std::move(whole.response), reason_of(whole.late_failure),
+             detail_of(whole.late_failure));
     return;
   }
   // Who is told that all is well can rely on it.
@@ -300,22 +318,22 @@ void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
   record.id = id_;
   record.status = status;
   record.reason = reason;
-  record.elapsed = (run_ ? run_->ran_at() : Clock::now()) - began_at_;
-  record.guest_elapsed = run_ ? run_->guest_elapsed() : Duration{};
+  record.elapsed = (run_ != nullptr ? run_->ran_at() : Clock::now()) - began_at_;
+  record.guest_elapsed = run_ != nullptr ? run_->guest_elapsed() : Duration{};
   record.bytes_in = body_.bytes();
   record.bytes_out = bytes_out;
-  record.stderr_bytes_dropped = run_ ? run_->err_dropped() : 0;
+  record.stderr_bytes_dropped = run_ != nullptr ? run_->err().dropped() : 0;
   revision_->function->metrics.record(dispatcher_.options_.worker, record);
 }
 
 void Invocation::log(int status, Reason reason, std::string_view detail) const {
   const std::string_view function = revision_ ? revision_->function->name : std::string_view();
-  if (run_ && !run_->err().empty()) [[unlikely]] {
-    const std::string_view text = run_->err();
+  const std::string_view text = run_ != nullptr ? std::string_view(run_->err().text()) : "";
+  if (!text.empty()) [[unlikely]] {
     log::info("stderr", {{"function", function},
                          {"invocation", id_text()},
                          {"text", text.substr(0, kStderrLogBytesMax)},
-                         {"dropped_bytes", fmt::to_string(run_->err_dropped())}});
+                         {"dropped_bytes", fmt::to_string(run_->err().dropped())}});
   }
   if (revision_ && reason != Reason::none) [[unlikely]] {
     const auto say = reason == Reason::cancelled ? &log::info : &log::warn;
@@ -323,30 +341,31 @@ void Invocation::log(int status, Reason reason, std::string_view detail) const {
                    {"invocation", id_text()},
                    {"reason", name_of(reason)},
                    {"detail", detail},
-                   {"trace", run_ ? run_->trace() : ""}});
+                   {"trace", run_ != nullptr ? run_->trace() : ""}});
   }
-  if (revision_ && (reason != Reason::none || (run_ && !run_->err().empty()))) [[unlikely]] {
+  if (revision_ && (reason != Reason::none || !text.empty())) [[unlikely]] {
     telemetry::LogEntry entry;
     entry.at = std::chrono::system_clock::now();
     entry.invocation = id_;
     entry.status = status;
     entry.reason = reason;
     entry.detail = detail;
-    if (run_) entry.trace = run_->trace();
-    if (run_) entry.stderr_text = run_->err();
+    if (run_ != nullptr) entry.trace = run_->trace();
+    entry.stderr_text = text;
     revision_->function->log.add(std::move(entry));
   }
   if (dispatcher_.options_.has_access_log) {
     const http::RequestHead& head = exchange_.head();
-    log::info("request", {{"remote", head.remote_address},
-                          {"method", head.method},
-                          {"target", head.target},
-                          {"status", fmt::to_string(status)},
-                          {"function", function},
-                          {"invocation", id_text()},
-                          {"ms", decimal_ms(Clock::now() - began_at_)},
-                          {"guest_ms", decimal_ms(run_ ? run_->guest_elapsed() : Duration{})},
-                          {"reason", name_of(reason)}});
+    log::info("request",
+              {{"remote", head.remote_address},
+               {"method", head.method},
+               {"target", head.target},
+               {"status", fmt::to_string(status)},
+               {"function", function},
+               {"invocation", id_text()},
+               {"ms", decimal_ms(Clock::now() - began_at_)},
+               {"guest_ms", decimal_ms(run_ != nullptr ? run_->guest_elapsed() : Duration{})},
+               {"reason", name_of(reason)}});
   }
 }
 

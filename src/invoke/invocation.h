@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -13,6 +12,7 @@
 #include "contract/contract.h"
 #include "http/exchange.h"
 #include "invoke/command_run.h"
+#include "invoke/component_run.h"
 #include "invoke/request_body.h"
 #include "invoke/run.h"
 #include "registry/catalog.h"
@@ -67,6 +67,8 @@ class Invocation final : public http::ExchangeListener {
   void on_kv_read(std::variant<storage::KvSnapshot, storage::KvFailure> read);
   void on_kv_written(std::optional<storage::KvFailure> failure);
   void launch();
+  void launch_command(const engine::TaskLimits& limits);
+  void launch_component(const engine::TaskLimits& limits);
   void on_timer();
   [[nodiscard]] contract::Call call() const;
   void finish();
@@ -101,7 +103,9 @@ class Invocation final : public http::ExchangeListener {
   bool is_answered_ = false;  // response_ is set
   bool is_driving_ = false;   // within drive()
   bool is_queued_ = false;    // for a slice
-  std::optional<CommandRun> run_;
+  // The run, and who it is: one without memory of its own.
+  std::variant<std::monostate, CommandRun, ComponentRun> guest_;
+  Run* run_ = nullptr;
 };
 
 }  // namespace funcd::invoke

@@ -16,17 +16,12 @@ std::int64_t PipedStdio::write(int descriptor, std::span<const std::uint8_t> byt
   const auto size = static_cast<std::int64_t>(bytes.size());
   if (descriptor == 1) {
     if (!is_writable(descriptor)) return kWait;
-    if (bytes.size() > limits_.stdout_bytes - out_bytes_) return kFull;
+    if (bytes.size() > stdout_bytes_max_ - out_bytes_) return kFull;
     out_bytes_ += bytes.size();
     out_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return size;
   }
-  const std::uint64_t room = limits_.stderr_bytes - err_.size();
-  if (bytes.size() > room) {
-    err_dropped_ += bytes.size() - room;
-    bytes = bytes.first(room);
-  }
-  err_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  err_.add(bytes);
   return size;
 }
 

@@ -5,6 +5,7 @@
 
 #include "contract/cgi_output.h"
 #include "engine/stdio.h"
+#include "invoke/kept_text.h"
 #include "invoke/request_body.h"
 
 namespace funcd::invoke {
@@ -26,7 +27,8 @@ class PipedStdio final : public engine::Stdio {
 
   PipedStdio(RequestBody& body, Output output, Limits limits)
       : body_(body),
-        limits_(limits),
+        stdout_bytes_max_(limits.stdout_bytes),
+        err_(limits.stderr_bytes),
         start_(output == Output::whole ? contract::OutputStart::other
                                        : contract::OutputStart::undecided) {}
 
@@ -44,18 +46,16 @@ class PipedStdio final : public engine::Stdio {
   [[nodiscard]] bool has_header() const;
   // What of stdout has not been taken.
   std::string& out() { return out_; }
-  [[nodiscard]] const std::string& err() const { return err_; }
-  [[nodiscard]] std::uint64_t err_dropped() const { return err_dropped_; }
+  [[nodiscard]] const KeptText& err() const { return err_; }
 
  private:
   [[nodiscard]] bool has_room() const { return out_.size() < kPipeBytesMax || !has_header(); }
 
   RequestBody& body_;
-  Limits limits_;
+  std::uint64_t stdout_bytes_max_;
   std::string out_;
   std::uint64_t out_bytes_ = 0;  // ever written
-  std::string err_;
-  std::uint64_t err_dropped_ = 0;
+  KeptText err_;
   // Learned when somebody wants to know.
   mutable contract::OutputStart start_;
   mutable std::size_t looked_at_bytes_ = 0;

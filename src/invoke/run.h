@@ -1,12 +1,13 @@
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "base/clock.h"
 #include "contract/contract.h"
+#include "invoke/kept_text.h"
 #include "invoke/response_stream.h"
 #include "storage/kv_map.h"
 
@@ -22,15 +23,20 @@ class Run {
     waiting,   // for the exchange or the waker, at most until wake_at()
     finished,  // outcome() says how
   };
+  // A late failure comes after the guest has given its whole response: that is sent, and log and
+  // metrics have the reason.
+  //
   // A response that has not begun, and what the function's store is to keep of it.
   struct Whole {
     http::Response response;
     storage::KvChange kv;
+    std::optional<contract::Failure> late_failure = std::nullopt;
   };
   // The rest of a response that has begun.
   struct End {
     std::string bytes;  // kEndBytesMax at the most
     http::FieldBlock trailers;
+    std::optional<contract::Failure> late_failure = std::nullopt;
   };
   using Outcome = std::variant<Whole, End, contract::Failure>;
 
@@ -43,9 +49,8 @@ class Run {
   // Once, after finished.
   [[nodiscard]] virtual Outcome outcome() = 0;
 
-  // What the guest has written to stderr, and how much more that was than is kept.
-  [[nodiscard]] virtual std::string_view err() const = 0;
-  [[nodiscard]] virtual std::uint64_t err_dropped() const = 0;
+  // What the guest has written for people to read.
+  [[nodiscard]] virtual const KeptText& err() const = 0;
   // Of a guest that has trapped: its frames.
   [[nodiscard]] virtual std::string_view trace() const = 0;
 

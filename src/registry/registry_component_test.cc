@@ -1,3 +1,4 @@
+#include "engine/http_fixture.h"
 #include "testing/registry_fixture.h"
 
 namespace funcd::registry {
@@ -19,6 +20,17 @@ TEST_F(RegistryTest, AComponentThatIsNotServedSaysWhy) {
   EXPECT_THAT(state_of("none"), HasSubstr("failed: none.wasm: is a component, but it exports "
                                           "neither wasi:http/incoming-handler@0.2"));
   EXPECT_THAT(state_of("old"), HasSubstr("it is built for wasi:http/types@0.1.0; served are"));
+}
+
+TEST_F(RegistryTest, AComponentIsServedUnderItsContract) {
+  const std::string hello = component(engine::http_component(""));
+  folder_.write("hello.wasm", hello);
+  folder_.write("checked.wasm", hello);
+  folder_.write("checked.toml", "[request]\nschema = \"in.schema.json\"\n");
+  folder_.write("in.schema.json", "{}");
+  build();
+  EXPECT_EQ(state_of("hello"), "live");
+  EXPECT_THAT(state_of("checked"), HasSubstr("remove [request] schema from checked.toml"));
 }
 
 TEST_F(RegistryTest, AModuleIsNoComponentAndSendsNothing) {

@@ -370,6 +370,11 @@ Result<ContractKind> RevisionBuilder::check_program(const Order& order, const Pa
     return fail("is no reactor, which exports _initialize and handle and no _start; {}",
                 exports_of(program));
   }
+  if (contract == ContractKind::wasi_http && (parts.request_schema || parts.response_schema)) {
+    return fail("is a component, which gets and gives bodies as they are; remove {} from {}.toml",
+                parts.request_schema ? "[request] schema" : "[response] schema",
+                order.candidate.name);
+  }
   if (program.kind() == engine::ProgramKind::module) {
     TRY(check_entry_point(program,
                           parts.is_reactor ? engine::kReactorEntry : engine::kCommandEntry));
@@ -387,12 +392,6 @@ Result<ContractKind> RevisionBuilder::check_program(const Order& order, const Pa
   }
   const auto probed = loader_.engine().probe(program, limit);
   if (!probed) return fail("no instance of it can be made: {}", probed.error().message);
-  // Looked at first, so that what else is wrong with a component is told.
-  if (contract == ContractKind::wasi_http) {
-    return fail(
-        "is a component with contract wasi-http, which this version runs in tests only; build a "
-        "module with --target wasm32-wasip1");
-  }
   return contract;
 }
 

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from funcd import c_guests, client, guests
+from funcd.streams import echoed_in_pieces
 from funcd.waiting import wait_until
 
 CGI = 'contract = "cgi"\n'
@@ -137,32 +138,7 @@ def test_much_output(server):
 def test_a_body_comes_back_before_its_end_is_sent(server, framing):
     body = bytes(range(256)) * 4096  # 1 MiB
     with server.connect() as connection:
-        fields = ({"content-length": str(len(body))} if framing == "length"
-                  else {"transfer-encoding": "chunked"})
-        connection.send(client.format_request("POST", "/echo", headers=fields))
-
-        def piece(at: int) -> bytes:
-            part = body[at:at + 16384]
-            return part if framing == "length" else b"%x\r\n%b\r\n" % (len(part), part)
-
-        connection.send(piece(0))
-        seen = b""
-        while len(seen) < 16384:
-            seen += connection.socket.recv(65536)
-        assert b"\r\n\r\n" in seen, "the first byte is back"
-        connection.buffer = seen
-        connection.socket.setblocking(True)
-        for at in range(16384, len(body), 16384):
-            connection.send(piece(at))
-            connection.socket.settimeout(0.0)
-            try:
-                connection.buffer += connection.socket.recv(1 << 20)
-            except BlockingIOError:
-                pass
-            connection.socket.settimeout(30.0)
-        if framing == "chunked":
-            connection.send("0\r\n\r\n")
-        assert connection.receive("POST").body == body
+        assert echoed_in_pieces(connection, "/echo", body, framing) == body
         assert connection.request("GET", "/raw").body == b"just text"
 
 

@@ -80,13 +80,13 @@ class Connection:
         return whole[:count]
 
     def _chunks(self) -> bytes:
-        body = b""
+        parts = []
         while size := int(self._line().split(b";")[0], 16):
-            body += self._exactly(size)
+            parts.append(self._exactly(size))
             assert self._line() == b""
         while self._line():
             pass
-        return body
+        return b"".join(parts)
 
     def receive(self, method: str = "GET") -> Response:
         """The next response. Its framing is checked, not only used."""

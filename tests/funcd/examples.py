@@ -3,6 +3,7 @@
 import fcntl
 import shutil
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 from funcd.binary import ROOT
@@ -18,6 +19,20 @@ def build_examples() -> Path:
         subprocess.run([ROOT / "tools" / "with", ROOT / "examples" / "build", BUILT], check=True,
                        stdout=subprocess.DEVNULL)
     return BUILT
+
+
+@lru_cache(maxsize=None)
+def component(name: str) -> bytes:
+    """A component in C, of examples/components or of tests/components."""
+    into = ROOT / "build" / "components"
+    own = ROOT / "tests" / "components" / f"{name}.c"
+    source = own if own.exists() else ROOT / "examples" / "components" / f"{name}.c"
+    into.mkdir(parents=True, exist_ok=True)
+    with open(ROOT / "build" / "components.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([ROOT / "tools" / "with", ROOT / "examples" / "build-components", into, source],
+                       check=True, stdout=subprocess.DEVNULL)
+    return (into / f"{name}.wasm").read_bytes()
 
 
 def copy_examples(into: Path) -> None:
