@@ -80,6 +80,52 @@ def test_a_long_body_takes_little_memory(server):
     assert memory_bytes(server) - before <= 16 << 20
 
 
+# wasi:http 0.3: its echo hands the request's body on, and has ended before the body has.
+
+@pytest.fixture(scope="module")
+def http3(serve_all):
+    wasm = component("http3/http3")
+    limited = '[limits]\nrequest_body = "64KiB"\ntimeout = "2s"\n'
+    return serve_all({"http3": (wasm, PROBE.format(name="http3")),
+                      "limited": (wasm, PROBE.format(name="limited") + limited)})
+
+
+def test_the_newer_standard_is_served(http3):
+    answer = http3.get("/http3/")
+    assert (answer.status, answer.body, answer.header("x-version")) == (203, b"", "3")
+    assert [(each.status, each.reason) for each in map(http3.get, ("/http3/refused", "/http3/trap"))] == [
+        (502, "bad-output"), (500, "trap")]
+
+
+@pytest.mark.parametrize("size", [0, 9, 65536, 3_000_000])
+def test_a_body_is_handed_on(http3, size):
+    body = bytes(i % 251 for i in range(size))
+    assert http3.post("/http3/echo", body).body == body
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_that_is_handed_on_comes_back_before_its_end(http3, framing):
+    body = bytes(range(256)) * 4096
+    with http3.connect() as connection:
+        assert echoed_in_pieces(connection, "/http3/echo", body, framing) == body
+
+
+def test_limits_hold_after_the_guest_has_ended(http3):
+    chunk = b"4000\r\n" + b"x" * 16384 + b"\r\n"
+    for rest, reason in ((chunk * 4, "request-too-large"), (b"", "time-limit")):
+        seen = len(http3.stderr.lines)
+        with http3.connect() as connection:
+            connection.send(client.format_request("POST", "/limited/echo",
+                                                  headers={"transfer-encoding": "chunked"}))
+            connection.send(chunk)
+            while b"xxx" not in connection.buffer:
+                connection.buffer += connection.socket.recv(65536)
+            connection.send(rest)
+            with pytest.raises((client.Closed, ConnectionResetError)):
+                connection.receive("POST")
+        http3.stderr.wait_for(f"function=limited .*reason={reason}", since=seen)
+
+
 def test_output_streams(server):
     with server.connect() as connection:
         connection.send(client.format_request("GET", "/probe/slow"))

@@ -32,7 +32,7 @@ def component(name: str) -> bytes:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run([ROOT / "tools" / "with", ROOT / "examples" / "build-components", into, source],
                        check=True, stdout=subprocess.DEVNULL)
-    return (into / f"{name}.wasm").read_bytes()
+    return (into / f"{source.stem}.wasm").read_bytes()
 
 
 def copy_examples(into: Path) -> None:
