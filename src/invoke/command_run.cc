@@ -31,7 +31,7 @@ Run::Step CommandRun::advance() {
     if (state == engine::Task::State::done) return Step::finished;
     // First, as the client may turn out to read again meanwhile.
     body_.fetch();
-    move_output();
+    move_output(state);
     if (failure_) return Step::finished;
     if (state == engine::Task::State::runnable) return Step::later;
     if (!stdio_.can_go_on() && !body_.error()) return Step::waiting;
@@ -39,11 +39,12 @@ Run::Step CommandRun::advance() {
   return Step::later;
 }
 
-void CommandRun::move_output() {
+void CommandRun::move_output(engine::Task::State state) {
   if (response_.has_begun()) {
     failure_ = response_.write(stdio_.out());
     return;
   }
+  if (state == engine::Task::State::runnable && is_quick()) return;
   if (!stdio_.has_header()) return;
   auto read = contract::read_cgi(std::exchange(stdio_.out(), {}));
   if (auto* failure = std::get_if<contract::Failure>(&read)) {

@@ -28,7 +28,8 @@ class CommandRun final : public Run {
   [[nodiscard]] std::string_view trace() const override { return task_.ending().trace; }
 
  private:
-  void move_output();
+  // After a poll that said `state`.
+  void move_output(engine::Task::State state);
 
   RequestBody& body_;
   contract::Call call_;

@@ -76,7 +76,7 @@ void ComponentRun::move_input() {
 void ComponentRun::begin_response() {
   if (!head_ || response_.has_begun() || is_whole()) return;
   // A head alone can wait for its body as long as the guest is at work on it.
-  if (out_.empty() && state_ == State::runnable) return;
+  if (state_ == State::runnable && (out_.empty() || is_quick())) return;
   head_->body = std::exchange(out_, {});
   failure_ = response_.begin(*head_, content_length_);
   if (!failure_) out_ = std::move(head_->body);

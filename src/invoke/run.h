@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,11 @@ class Run {
  protected:
   // How often a guest that waits is asked again at once because what it waits for is there.
   static constexpr int kRoundsMax = 16;
+
+  // A response whose guest neither waits nor takes longer than this goes as a whole: whether a tick
+  // of the clock has fallen into its run makes no difference.
+  static constexpr std::chrono::milliseconds kQuick{20};
+  [[nodiscard]] bool is_quick() const { return guest_elapsed_ < kQuick; }
 
   Run(http::Exchange& exchange, TimePoint now) : response_(exchange), ran_at_(now) {}
 
