@@ -19,8 +19,8 @@ namespace funcd::engine {
 namespace {
 
 // Each is made ready at start: 3 µs and two mappings, for its stack's guard. The rest of what the
-// kernel maps by default is for some 7,000 programs.
-constexpr std::uint32_t kInstancesMaxDefault = 5'000;
+// kernel maps by default is for some 15,000 programs.
+constexpr std::uint32_t kInstancesMaxDefault = 2'000;
 constexpr std::uint32_t kInstancesMin = 16;
 constexpr std::uint32_t kTableElementsMax = 100'000;
 // Mappings that a live instance takes (memory, its image, tables, stack and guards), rounded up,
