@@ -128,6 +128,7 @@ int run(int argc, char** argv) {
   add_check(app, action);
   add_compile(app, action);
   add_snapshot(app, action);
+  add_import(app, action);
   add_list(app, action);
   add_status(app, action);
   add_logs(app, action);

@@ -32,6 +32,7 @@ void add_run(CLI::App& app, Action& action, std::vector<std::string> arguments);
 void add_check(CLI::App& app, Action& action);
 void add_compile(CLI::App& app, Action& action);
 void add_snapshot(CLI::App& app, Action& action);
+void add_import(CLI::App& app, Action& action);
 void add_list(CLI::App& app, Action& action);
 void add_status(CLI::App& app, Action& action);
 void add_logs(CLI::App& app, Action& action);
