@@ -72,6 +72,23 @@ void give_names(ImportPlan& plan) {
   }
 }
 
+// "/x/..." of Wagi and of Spin meets /x as well, "/x/*" here does not: a function of its own does,
+// unless the project has one for it.
+void add_roots(ImportPlan& plan) {
+  const std::size_t count = plan.functions.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    ImportFunction root = plan.functions[i];
+    if (plan.format == ImportFormat::wws || !root.route.ends_with("/*") || root.route == "/*") {
+      continue;
+    }
+    root.route.resize(root.route.size() - 2);
+    const bool is_taken = std::ranges::any_of(plan.functions, [&](const ImportFunction& other) {
+      return other.host == root.host && other.route == root.route;
+    });
+    if (!is_taken) plan.functions.push_back(std::move(root));
+  }
+}
+
 // One file for each path; that it was asked for twice is no mistake.
 Result<> merge_files(ImportPlan& plan) {
   std::map<std::string, const ImportFile*> known;
@@ -167,6 +184,7 @@ Result<> complete(ImportPlan& plan) {
                 plan.functions.size(), kImportFunctionsMax);
   }
   TRY(check_routes(plan));
+  add_roots(plan);
   give_names(plan);
   for (ImportFunction& function : plan.functions) {
     const std::string sidecar = function.name + ".toml";

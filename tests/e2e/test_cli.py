@@ -8,7 +8,7 @@ import pytest
 from funcd import guests, hostile
 from funcd.binary import ROOT, clean_environment, funcd
 
-VERBS = ["serve", "run", "check", "compile", "list", "status", "logs", "invoke"]
+VERBS = ["serve", "run", "check", "compile", "import", "list", "status", "logs", "invoke"]
 HELLO = '{"hello":"world"}'
 
 
