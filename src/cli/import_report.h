@@ -18,7 +18,7 @@ struct ImportOutcome {
 // For people: each function with its route and what is to be known of it, what was left out, what
 // to do next.
 [[nodiscard]] std::string import_text(const ImportOutcome& outcome);
-// The same as JSON; docs/operations.md has its members.
+// The same as JSON: source, format, folder, dry_run, functions, not_imported, notes, files.
 [[nodiscard]] std::string import_json(const ImportOutcome& outcome);
 
 }  // namespace funcd::cli
