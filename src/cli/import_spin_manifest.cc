@@ -72,7 +72,8 @@ Result<> read_spin_source(const toml::node& node, std::string_view file, SpinCom
   }
   std::string url;
   std::string package;
-  TRY(registry::TomlTable(*TRY(registry::table_of(node)), "source", file)
+  const toml::table* const fields = TRY(registry::table_of(node));
+  TRY(registry::TomlTable(*fields, "source", file)
           .read({{"url", into(url)},
                  {"digest", pass_over},
                  {"registry", pass_over},
@@ -91,7 +92,8 @@ Result<> read_spin_files(const toml::node& node, std::string_view file, SpinComp
     if (item.is_string()) {
       files.pattern = TRY(registry::string_of(item));
     } else {
-      TRY(registry::TomlTable(*TRY(registry::table_of(item)), "files", file)
+      const toml::table* const fields = TRY(registry::table_of(item));
+      TRY(registry::TomlTable(*fields, "files", file)
               .read({{"source", into(files.source)}, {"destination", into(files.destination)}}));
       if (files.source.empty() || !files.destination.starts_with('/')) {
         return fail("{}: expected a source and an absolute destination", place_of(file, item));
@@ -104,7 +106,8 @@ Result<> read_spin_files(const toml::node& node, std::string_view file, SpinComp
 
 Result<> read_spin_executor(const toml::node& node, std::string_view file, SpinTrigger& trigger) {
   std::string type;
-  TRY(registry::TomlTable(*TRY(registry::table_of(node)), "executor", file)
+  const toml::table* const fields = TRY(registry::table_of(node));
+  TRY(registry::TomlTable(*fields, "executor", file)
           .read({{"type", into(type)},
                  {"entrypoint", into(trigger.executor.entrypoint)},
                  {"argv", into(trigger.executor.argv)}}));

@@ -86,7 +86,8 @@ Result<SpinManifest> read_spin_manifest_v1(const toml::table& root, const std::s
                   }}}));
   if (application.components == nullptr) return fail("{}: has no [[component]]", file);
   for (const toml::node& node : *application.components) {
-    SpinTrigger trigger = TRY(read_component(*TRY(registry::table_of(node)), file));
+    const toml::table* const fields = TRY(registry::table_of(node));
+    SpinTrigger trigger = TRY(read_component(*fields, file));
     if (application.trigger != "http") {
       manifest.others.push_back(fmt::format("{}: trigger {}", trigger.place, application.trigger));
       continue;

@@ -70,7 +70,8 @@ class Reader {
     component.place = place_of(file_, node);
     std::vector<std::string> http_hosts;
     const std::string name = "component." + component.id;
-    TRY(registry::TomlTable(*TRY(registry::table_of(node)), name, file_)
+    const toml::table* const fields = TRY(registry::table_of(node));
+    TRY(registry::TomlTable(*fields, name, file_)
             .read({{"source",
                     [&](const toml::node& value) {
                       return read_spin_source(value, file_, component);
@@ -124,7 +125,8 @@ class Reader {
     trigger.place = place_of(file_, node);
     trigger.component.id = "none";
     bool has_component = false;
-    TRY(registry::TomlTable(*TRY(registry::table_of(node)), "trigger.http", file_)
+    const toml::table* const fields = TRY(registry::table_of(node));
+    TRY(registry::TomlTable(*fields, "trigger.http", file_)
             .read({{"id", pass_over},
                    {"route", [&](const toml::node& value) { return route(value, trigger); }},
                    {"executor",

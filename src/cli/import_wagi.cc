@@ -128,7 +128,8 @@ Result<std::optional<ImportNote>> read_function(const ImportProject& project, co
   function.contract = "cgi";
   function.env = module.environment;
   for (const auto& [guest, host] : module.volumes) {
-    const std::string place = TRY(folders.add(TRY(find_in(project, project.base, host))));
+    const auto found = TRY(find_in(project, project.base, host));
+    const std::string place = TRY(folders.add(found));
     function.mounts.push_back({.host = place, .guest = guest_path(guest), .is_writable = true});
     function.notes.push_back({fmt::format("{} is mounted as a copy, {}", host, place),
                               "change the files there from now on"});

@@ -33,13 +33,14 @@ struct Worker {
 
 Result<> read_data(const toml::node& node, std::string_view file, Worker& worker) {
   return registry::TomlTable(*TRY(registry::table_of(node)), "data", file)
-      .read({{"kv", [&](const toml::node& kv) -> Result<> {
-                std::string name;
-                TRY(registry::TomlTable(*TRY(registry::table_of(kv)), "data.kv", file)
-                        .read({{"namespace", into(name)}}));
-                worker.kv_namespace = std::move(name);
-                return {};
-              }}});
+      .read(
+          {{"kv", [&](const toml::node& kv) -> Result<> {
+              std::string name;
+              const toml::table* const fields = TRY(registry::table_of(kv));
+              TRY(registry::TomlTable(*fields, "data.kv", file).read({{"namespace", into(name)}}));
+              worker.kv_namespace = std::move(name);
+              return {};
+            }}});
 }
 
 Result<> read_features(const toml::node& node, std::string_view file, Worker& worker) {
@@ -60,7 +61,8 @@ Result<> read_features(const toml::node& node, std::string_view file, Worker& wo
 Result<> read_folders(const toml::node& node, std::string_view file, Worker& worker) {
   for (const toml::node& item : *TRY(registry::array_of(node))) {
     Folder folder;
-    TRY(registry::TomlTable(*TRY(registry::table_of(item)), "folders", file)
+    const toml::table* const fields = TRY(registry::table_of(item));
+    TRY(registry::TomlTable(*fields, "folders", file)
             .read({{"from", into(folder.from)}, {"to", into(folder.to)}}));
     if (folder.from.empty()) return fail("{}: a folder without 'from'", place_of(file, item));
     if (!folder.to.starts_with('/')) {
