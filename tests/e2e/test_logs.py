@@ -41,7 +41,7 @@ def test_stderr_is_kept_with_the_invocation(server):
     [entry] = logs(server, "chatty", f"?after={before}")["entries"]
     assert entry["stderr"] == "one\ntwo \x1b[2J\n" and entry["status"] == 200
     assert entry["reason"] is None and entry["number"] == before + 1
-    assert entry["invocation"] in server.stderr.text
+    wait_until(lambda: entry["invocation"] in server.stderr.text, "the line in the log")
 
 
 def test_a_failure_is_kept_with_its_reason_and_trace(server):
