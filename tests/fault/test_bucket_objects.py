@@ -151,7 +151,7 @@ def test_a_damaged_copy_is_read_again(bucket, start_on):
     server = start_on(bucket, cache=server.cache)
     server.wait_body("/hello", body(1))
     assert server.get("/other").body == body(2) and server.get("/stranger").status == 404
-    assert "source.damaged" in server.stderr.text
+    wait_until(lambda: "source.damaged" in server.stderr.text, "the line in the log")
 
 
 def test_a_lost_listing_is_made_again(bucket, start_on):
