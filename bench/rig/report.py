@@ -83,7 +83,7 @@ def _ratio(value: float, bar: Bar) -> str:
 def _limit(bar: Bar) -> str:
     if bar.against is None:
         return f"{bar.at_most:g}"
-    return f"1/{round(1 / bar.at_most):,}" if bar.at_most < 1 else f"{bar.at_most:g}x"
+    return f"1/{round(1 / bar.at_most, 1):,g}" if bar.at_most < 1 else f"{bar.at_most:g}x"
 
 
 def _verdict_line(verdict: Verdict) -> str:
