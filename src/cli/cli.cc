@@ -133,6 +133,9 @@ int run(int argc, char** argv) {
   add_status(app, action);
   add_logs(app, action);
   add_invoke(app, action);
+  add_deploy(app, action);
+  add_revisions(app, action);
+  add_rollback(app, action);
 
   for (auto* verb : app.get_subcommands({})) verb->group("Commands");
   if (argc < 2) {

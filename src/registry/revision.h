@@ -39,7 +39,8 @@ struct SnapshotUse {
 // that name it and the invocations that run it, gone when the last of them is.
 struct Revision {
   std::shared_ptr<Function> function;
-  std::string digest;  // SHA-256 of the artifact, hex
+  std::string digest;          // SHA-256 of the artifact, hex
+  std::string sidecar_digest;  // and of the sidecar; "" without one, or where it is empty
   Manifest manifest;
   ContractKind contract = ContractKind::automatic;  // resolved as far as the artifact tells
   bool is_reactor = false;                          // its handle is called, not its _start

@@ -197,20 +197,21 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
   }
   auto surroundings = surroundings_for(*program, *order.sidecar.manifest, parts.mounts);
   outcome.kind = Outcome::Kind::built;
-  outcome.revision =
-      std::make_shared<const Revision>(Revision{.function = order.function,
-                                                .digest = std::move(parts.digest),
-                                                .manifest = *order.sidecar.manifest,
-                                                .contract = *contract,
-                                                .is_reactor = parts.is_reactor,
-                                                .snapshot = std::move(found->snapshot),
-                                                .route = order.sidecar.route,
-                                                .program = program,
-                                                .request_schema = std::move(parts.request_schema),
-                                                .response_schema = std::move(parts.response_schema),
-                                                .mounts = std::move(parts.mounts),
-                                                .surroundings = std::move(surroundings),
-                                                .published_at = std::chrono::system_clock::now()});
+  outcome.revision = std::make_shared<const Revision>(Revision{
+      .function = order.function,
+      .digest = std::move(parts.digest),
+      .sidecar_digest = order.sidecar.text.empty() ? std::string() : sha256_hex(order.sidecar.text),
+      .manifest = *order.sidecar.manifest,
+      .contract = *contract,
+      .is_reactor = parts.is_reactor,
+      .snapshot = std::move(found->snapshot),
+      .route = order.sidecar.route,
+      .program = program,
+      .request_schema = std::move(parts.request_schema),
+      .response_schema = std::move(parts.response_schema),
+      .mounts = std::move(parts.mounts),
+      .surroundings = std::move(surroundings),
+      .published_at = std::chrono::system_clock::now()});
   return outcome;
 }
 

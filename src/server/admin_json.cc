@@ -47,6 +47,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"methods", nullptr},
                {"limits", nullptr},
                {"digest", text_or_null(status.digest)},
+               {"sidecar_digest", nullptr},
                {"artifact_bytes", status.artifact_bytes},
                {"published_at", nullptr},
                {"build_ms", nullptr},
@@ -63,6 +64,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   }
   if (revision == nullptr) return json;
   if (!base_url.empty()) json["url"] = fmt::format("{}{}", base_url, revision->route);
+  json["sidecar_digest"] = text_or_null(revision->sidecar_digest);
   json["methods"] = revision->manifest.methods;
   json["limits"] = limits_json(revision->manifest.limits);
   json["snapshot"] = snapshot_json(*revision);

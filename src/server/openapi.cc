@@ -290,7 +290,7 @@ constexpr std::string_view kDocument = R"json({
       "Function": {
         "type": "object",
         "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
-          "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
+          "sidecar_digest", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
           "snapshot", "in_flight"],
         "properties": {
           "name": { "type": "string" },
@@ -305,6 +305,10 @@ constexpr std::string_view kDocument = R"json({
           },
           "limits": { "oneOf": [{ "$ref": "#/components/schemas/Limits" }, { "type": "null" }] },
           "digest": { "type": ["string", "null"], "description": "SHA-256 of the live artifact" },
+          "sidecar_digest": {
+            "type": ["string", "null"],
+            "description": "SHA-256 of the sidecar that is live with it"
+          },
           "artifact_bytes": { "type": "integer" },
           "published_at": { "type": ["string", "null"], "format": "date-time" },
           "build_ms": { "type": ["number", "null"] },

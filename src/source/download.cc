@@ -117,6 +117,7 @@ S3Result<Download::Outcome> Download::run(S3Client& client, const Request& reque
       return outcome;
     }
     if (got) {
+      outcome.module_digest = got->head.module_digest;
       if (expected.metadata.empty()) expected.metadata = got->head.sha256;
       if (expected.checksum.empty()) expected.checksum = got->checksum_sha256;
       if (part.bytes() == request.bytes) break;

@@ -26,6 +26,7 @@ class Download {
     std::string problem;  // it is there and cannot be had: its digest is another, ...
     std::string sha256;
     std::int64_t modified_ns = 0;  // of the file
+    std::string module_digest;     // as its metadata says, of the module that it belongs to
   };
 
   // An error is one of the bucket or our disk as a whole, not of this object. The file is synced to

@@ -37,6 +37,7 @@ Result<ObjectInfo> parse_object(const pugi::xml_node& node, bool is_encoded) {
     return fail("the entry of '{}' lacks its key or size", object.key);
   }
   object.bytes = *bytes;
+  object.modified = node.child_value("LastModified");
   return object;
 }
 

@@ -14,6 +14,7 @@ struct ObjectInfo {
   std::string key;   // the whole one, with the prefix
   std::string etag;  // without quotes; "" where the server knows none
   std::uint64_t bytes = 0;
+  std::string modified;  // RFC 3339, so that later ones compare greater
 };
 
 // One page of a listing.

@@ -168,7 +168,8 @@ S3Result<std::optional<S3Client::Head>> S3Client::head(const std::string& key) {
   }
   return Head{.etag = without_quotes(answer->field("etag")),
               .bytes = parse_number(answer->field("content-length")).value_or(0),
-              .sha256 = answer->field(std::string(kDigestField))};
+              .sha256 = answer->field(std::string(kDigestField)),
+              .module_digest = answer->field(std::string(kModuleField))};
 }
 
 S3Result<S3Client::Got> S3Client::get(const Get& request) {
@@ -186,6 +187,7 @@ S3Result<S3Client::Got> S3Client::get(const Get& request) {
     };
     got.head.etag = without_quotes(field("etag"));
     got.head.sha256 = field(std::string(kDigestField));
+    got.head.module_digest = field(std::string(kModuleField));
     got.head.bytes = parse_number(field("content-length")).value_or(0) + request.offset;
     if (!request.etag.empty() && got.head.etag != request.etag) got.kind = Got::Kind::changed;
     if (request.offset > 0 &&
@@ -245,6 +247,10 @@ S3Result<bool> S3Client::put(const Put& request) {
   web.url = url_of(request.key);
   web.body = request.content;
   web.fields.push_back(fmt::format("{}: {}", kDigestField, sha256_hex(request.content)));
+  if (!request.module_digest.empty()) {
+    web.fields.push_back(fmt::format("{}: {}", kModuleField, request.module_digest));
+  }
+  web.on_sent = request.on_sent;
   if (!request.if_etag.empty()) {
     web.fields.push_back(fmt::format("If-Match: \"{}\"", request.if_etag));
   }

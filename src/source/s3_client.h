@@ -17,6 +17,8 @@ namespace funcd::source {
 
 // Under which object metadata the SHA-256 of an object's content stands.
 inline constexpr std::string_view kDigestField = "x-amz-meta-funcd-sha256";
+// And that of the module which a sidecar or schema was deployed with.
+inline constexpr std::string_view kModuleField = "x-amz-meta-funcd-module";
 
 // Requests to one bucket: signed, tried again where that may help. Keys are whole ones, with the
 // prefix. For one thread; several clients share the credentials.
@@ -37,7 +39,8 @@ class S3Client {
   struct Head {
     std::string etag;
     std::uint64_t bytes = 0;
-    std::string sha256;  // as its metadata says; "" when it does not
+    std::string sha256;         // as its metadata says; "" when it does not
+    std::string module_digest;  // likewise, of the module that it belongs to
   };
   [[nodiscard]] S3Result<std::optional<Head>> head(const std::string& key);
 
@@ -70,8 +73,10 @@ class S3Client {
   struct Put {
     std::string key;
     std::span<const std::uint8_t> content;
-    std::string if_etag;       // only over this version; "" for any
-    bool is_new_only = false;  // only where there is none
+    std::string if_etag = {};        // only over this version; "" for any
+    bool is_new_only = false;        // only where there is none
+    std::string module_digest = {};  // of the module that it is a sidecar or schema of
+    std::function<void(std::uint64_t sent, std::uint64_t total)> on_sent = nullptr;
   };
   [[nodiscard]] S3Result<bool> put(const Put& request);
   // No error when there is no such object.

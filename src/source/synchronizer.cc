@@ -22,6 +22,8 @@ tl::unexpected<S3Error> refused(const S3Client& client, const std::string& messa
       .message = fmt::format("{}: {}", format_s3_url(client.endpoint().location), message)});
 }
 
+constexpr std::string_view kModuleSuffix = ".wasm";
+
 // "a" when a is a file among them and "a/b" is the path.
 std::string file_above(const std::set<std::string_view>& files, std::string_view path) {
   for (auto slash = path.rfind('/'); slash != std::string_view::npos && slash > 0;
@@ -57,6 +59,7 @@ S3Result<SyncReport> Synchronizer::run() {
   auto jobs = plan(report);
   if (!jobs) return tl::unexpected(jobs.error());
   if (auto worked = work(*jobs); !worked) return tl::unexpected(worked.error());
+  check_modules(*jobs);
   if (auto concluded = conclude(*jobs, report); !concluded) {
     return tl::unexpected(concluded.error());
   }
@@ -100,13 +103,17 @@ S3Result<std::vector<Synchronizer::Job>> Synchronizer::plan(SyncReport& report) 
     const std::string_view path = path_of(object);
     if (kind_of_key(path) == KeyKind::hidden) continue;
     listed.insert(path);
+    if (path.ends_with(kModuleSuffix)) modified_.emplace(path, object.modified);
     std::string problem = problem_of(object, path, files, limits_.object_bytes_max);
     const auto entry = known.find(path);
     const bool is_same = entry != known.end() && entry->second.etag == object.etag &&
                          entry->second.bytes == object.bytes;
     if (is_same && problem.empty()) continue;
-    Job job{
-        .path = std::string(path), .key = object.key, .etag = object.etag, .bytes = object.bytes};
+    Job job{.path = std::string(path),
+            .key = object.key,
+            .etag = object.etag,
+            .bytes = object.bytes,
+            .modified = object.modified};
     job.problem = std::move(problem);
     jobs.push_back(std::move(job));
   }
@@ -148,8 +155,10 @@ S3Result<> Synchronizer::do_job(S3Client& client, Job& job) {
 
 S3Result<> Synchronizer::fetch(S3Client& client, Job& job) {
   const std::string whole = mirror_.whole_path(job.path, job.etag);
-  // Read by an earlier look that was cut short.
-  if (const auto there = digest_of_file(whole); there && there->bytes == job.bytes) {
+  // Read by an earlier look that was cut short. What else is said of a sidecar is not in the file.
+  const bool is_all_in_file = !job.path.ends_with(".toml") && !job.path.ends_with(".json");
+  if (const auto there = digest_of_file(whole);
+      is_all_in_file && there && there->bytes == job.bytes) {
     job.entry = {job.etag, job.bytes, there->sha256, there->modified_ns};
     job.is_done = true;
     return {};
@@ -159,6 +168,7 @@ S3Result<> Synchronizer::fetch(S3Client& client, Job& job) {
       client, {.key = job.key, .etag = job.etag, .bytes = job.bytes, .file = part}, bytes_read_);
   if (!read) return tl::unexpected(read.error());
   job.has_changed = read->has_changed;
+  job.module_digest = read->module_digest;
   job.problem = read->problem;
   if (!read->is_whole) return {};
   if (std::rename(part.c_str(), whole.c_str()) != 0) {
@@ -182,6 +192,28 @@ S3Result<> Synchronizer::check_removal(S3Client& client, Job& job) const {
   job.is_done = !*head;
   if (*head) job.problem = "is there, and the listing lacks it; what was there before stays";
   return {};
+}
+
+// A sidecar that was deployed with a module is taken with that module only, which may still be on
+// its way. A module that was put there later than it, by whatever means, is taken as it is.
+void Synchronizer::check_modules(std::vector<Job>& jobs) const {
+  const auto digest_of = [&](const std::string& module) -> std::string {
+    for (const Job& job : jobs) {
+      if (job.path == module && job.is_done && !job.is_removal) return job.entry.sha256;
+    }
+    const auto known = mirror_.entries().find(module);
+    return known == mirror_.entries().end() ? "" : known->second.sha256;
+  };
+  for (Job& job : jobs) {
+    if (!job.is_done || job.module_digest.empty()) continue;
+    const std::string module = std::string(stem_of(job.path)) + std::string(kModuleSuffix);
+    const auto modified = modified_.find(module);
+    const bool is_later = modified != modified_.end() && modified->second > job.modified;
+    if (is_later || digest_of(module) == job.module_digest) continue;
+    job.is_done = false;
+    job.has_changed = true;  // looked at again at once
+    job.problem = fmt::format("was deployed with another {}, which is not there yet", module);
+  }
 }
 
 S3Result<> Synchronizer::conclude(const std::vector<Job>& jobs, SyncReport& report) {

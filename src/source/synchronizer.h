@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,12 +56,14 @@ class Synchronizer {
     std::string etag = {};
     std::uint64_t bytes = 0;
     bool is_removal = false;
+    std::string modified = {};
 
     // The outcome.
     Mirror::Entry entry = {};  // of an object that was read
     bool is_done = false;
     bool has_changed = false;  // it is another one by now
     std::string problem = {};
+    std::string module_digest = {};  // of the module that it was deployed with
   };
 
   [[nodiscard]] S3Result<std::vector<Job>> plan(SyncReport& report);
@@ -68,11 +71,13 @@ class Synchronizer {
   [[nodiscard]] S3Result<> do_job(S3Client& client, Job& job);
   [[nodiscard]] S3Result<> fetch(S3Client& client, Job& job);
   [[nodiscard]] S3Result<> check_removal(S3Client& client, Job& job) const;
+  void check_modules(std::vector<Job>& jobs) const;
   [[nodiscard]] S3Result<> conclude(const std::vector<Job>& jobs, SyncReport& report);
 
   std::vector<S3Client>& clients_;
   Mirror& mirror_;
   SyncLimits limits_;
+  std::map<std::string, std::string, std::less<>> modified_;  // of modules, by path
   std::atomic<std::uint64_t> bytes_read_{0};
 };
 

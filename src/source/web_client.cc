@@ -96,6 +96,9 @@ std::size_t on_send(char* into, std::size_t one, std::size_t count, void* self) 
   const std::size_t size = std::min(rest.size(), one * count);
   std::memcpy(into, rest.data(), size);
   transfer.sent += size;
+  if (transfer.request.on_sent) {
+    transfer.request.on_sent(transfer.sent, transfer.request.body.size());
+  }
   return size;
 }
 

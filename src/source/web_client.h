@@ -39,7 +39,8 @@ struct WebRequest {
   // Told the status and the fields before the first piece. Empty: the body is kept.
   std::function<Result<>(int status, const std::map<std::string, std::string>& fields)> on_head;
   std::function<Result<>(std::span<const std::uint8_t>)> on_body;
-  std::uint64_t body_bytes_max = 16ULL << 20;  // of a body that is kept
+  std::function<void(std::uint64_t sent, std::uint64_t total)> on_sent;  // of `body`
+  std::uint64_t body_bytes_max = 16ULL << 20;                            // of a body that is kept
 };
 
 struct WebResponse {

@@ -1,0 +1,159 @@
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "base/file.h"
+#include "cli/deployment.h"
+#include "cli/verbs.h"
+#include "registry/artifact.h"
+#include "registry/names.h"
+#include "server/admin_json.h"
+
+namespace funcd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFooter =
+    "Takes the sidecar beside the file along, and the schemas that it names. Each deployment is\n"
+    "kept as a revision: funcd revisions lists them, funcd rollback goes back.\n"
+    "Exit code: 0 when it is done (with --wait: live), else 1.\n"
+    "\n"
+    "Examples:\n"
+    "  funcd deploy hello.wasm --to ./functions\n"
+    "  funcd deploy build/users.wasm --name api/users --to s3://functions/prod --wait";
+
+constexpr std::uint64_t kArtifactBytesMax = 256ULL << 20;
+constexpr std::uint64_t kSchemaBytesMax = 1ULL << 20;
+constexpr std::string_view kModuleSuffix = ".wasm";
+constexpr int kBarCells = 24;
+
+struct Deploy {
+  explicit Deploy(CLI::App& verb) : source(verb, SourceFlags::Waiting::possible) {}
+
+  SourceFlags source;
+  std::string file;
+  std::string name;
+  bool is_json = false;
+};
+
+// The files of the function, under the paths that they get in the source. Checked as far as they
+// can be without a compiler.
+Result<source::Deployments::Files> collect(const Deploy& request, const std::string& name,
+                                           const server::Config& config) {
+  source::Deployments::Files files;
+  auto module = TRY(read_file(request.file, kArtifactBytesMax));
+  if (auto checked = registry::check_artifact(module); !checked) {
+    return fail("{}: {}", request.file, checked.error().message);
+  }
+  const std::string stem = request.file.substr(0, request.file.size() - kModuleSuffix.size());
+  const std::string sidecar_file = stem + ".toml";
+  std::error_code ignored;
+  if (fs::exists(sidecar_file, ignored)) {
+    auto text = TRY(read_file(sidecar_file, registry::kSidecarBytesMax));
+    const auto manifest =
+        TRY(registry::parse_manifest({reinterpret_cast<const char*>(text.data()), text.size()},
+                                     sidecar_file, config.limits, config.ceilings));
+    for (const auto& schema : {manifest.request_schema, manifest.response_schema}) {
+      if (!schema) continue;
+      const fs::path beside = fs::path(request.file).parent_path() / *schema;
+      const fs::path path = (fs::path(name).parent_path() / *schema).lexically_normal();
+      if (path.string().starts_with("..")) {
+        return fail("{}: schema {}: leads out of the source", sidecar_file, *schema);
+      }
+      files.push_back({path.string(), TRY(read_file(beside.string(), kSchemaBytesMax))});
+    }
+    files.push_back({name + ".toml", std::move(text)});
+  }
+  files.push_back({name + std::string(kModuleSuffix), std::move(module)});
+  return files;
+}
+
+// On a terminal only, in one line that is drawn again and again.
+class Progress {
+ public:
+  explicit Progress(std::string what) : what_(std::move(what)), is_shown_(::isatty(2) == 1) {}
+  ~Progress() {
+    if (is_shown_ && is_drawn_) print_error("\r\x1b[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void draw(std::uint64_t done, std::uint64_t total) {
+    if (!is_shown_ || total == 0) return;
+    const int cells = static_cast<int>(kBarCells * done / total);
+    const int percent = static_cast<int>(100 * done / total);
+    if (std::exchange(percent_, percent) == percent) return;
+    is_drawn_ = true;
+    print_error(fmt::format("\r{} [{:#<{}}{:-<{}}] {:3}%", what_, "", cells, "", kBarCells - cells,
+                            percent));
+  }
+
+ private:
+  std::string what_;
+  bool is_shown_;
+  bool is_drawn_ = false;
+  int percent_ = -1;
+};
+
+Result<> deploy(const Deploy& request, server::Config config) {
+  if (!request.file.ends_with(kModuleSuffix)) {
+    return fail("{}: expected a .wasm file", request.file);
+  }
+  std::string name = request.name;
+  if (name.empty()) name = fs::path(request.file).stem().string();
+  if (const auto problem = registry::name_problem(name)) {
+    return fail("{}: {}; name the function with --name", name, *problem);
+  }
+  const auto opened = TRY(request.source.open(std::move(config)));
+  const auto files = TRY(collect(request, name, opened.config));
+  const std::string before = TRY(request.source.failure_before(opened.config, name));
+  Result<source::DeployedRevision> revision;
+  {
+    Progress progress(fmt::format("uploading {}", name));
+    revision = source::Deployments(*opened.store)
+                   .deploy(name, files, [&progress](std::uint64_t sent, std::uint64_t total) {
+                     progress.draw(sent, total);
+                   });
+  }
+  if (!revision) return fail(revision.error());
+  TRY(request.source.wait(opened.config, name, *revision, before));
+  const bool is_live = request.source.is_waiting();
+  if (request.is_json) {
+    print(server::json_text({{"function", name},
+                             {"revision", revision->number},
+                             {"digest", revision->module().sha256},
+                             {"source", opened.source},
+                             {"is_live", is_live}}));
+  } else {
+    print(fmt::format("{}: revision {} {} {}\n", name, revision->number,
+                      is_live ? "is live on" : "is in", opened.source));
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_deploy(CLI::App& app, Action& action) {
+  auto* verb = app.add_subcommand("deploy", "Put a function into a source, as a new revision");
+  const auto request = std::make_shared<Deploy>(*verb);
+  verb->add_option("FILE", request->file, "the .wasm file")->required();
+  verb->add_option("--name", request->name, "the function's name (default: that of the file)")
+      ->type_name("NAME");
+  verb->add_flag("--json", request->is_json, "print JSON");
+  verb->footer(kFooter);
+  verb->callback([request, &action] {
+    action = [request] {
+      auto config = request->source.load();
+      if (!config) return report(config.error(), kWrongUsage);
+      const auto done = deploy(*request, std::move(*config));
+      return done ? kDone : report(done.error(), kBad);
+    };
+  });
+}
+
+}  // namespace funcd::cli

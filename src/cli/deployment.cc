@@ -1,0 +1,107 @@
+#include "cli/deployment.h"
+
+#include <thread>
+
+#include "cli/admin_client.h"
+
+namespace funcd::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Between two questions, and between two looks that the server is asked for.
+constexpr std::chrono::milliseconds kAskEvery{50};
+constexpr std::chrono::milliseconds kRefreshEvery{1'000};
+
+std::string text_of(const Json& json, const char* key) {
+  if (!json.is_object()) return "";
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// Null where the server does not know it.
+Result<Json> find_function(const http::Endpoint& admin, const std::string& name) {
+  const Json functions = TRY(get_json(admin, "/v1/functions"));
+  for (const Json& function : functions.value("functions", Json::array())) {
+    if (text_of(function, "name") == name) return function;
+  }
+  return Json();
+}
+
+std::string failure_of(const Json& function) {
+  const std::string state = text_of(function, "state");
+  if (state != "stale" && state != "failed") return "";
+  return text_of(function, "failed_at") + " " + text_of(function, "error");
+}
+
+}  // namespace
+
+SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
+    : flags_(
+          verb,
+          [waiting](std::string_view key) {
+            return key == "source" ||
+                   (key.starts_with("s3.") && key != "s3.poll" && key != "s3.wait" &&
+                    key != "s3.size") ||
+                   (key == "admin" && waiting == Waiting::possible);
+          },
+          ConfigFlags::Source::flag) {
+  verb.add_option("--to", to_, "the source: a folder or s3://BUCKET/PREFIX (default: --source)")
+      ->type_name("SOURCE");
+  if (waiting == Waiting::none) return;
+  verb.add_flag("--wait", is_waiting_, "wait until the server at --admin has it live");
+  verb.add_option("--timeout", timeout_, "how long to wait (default: 60s)")->type_name("DURATION");
+}
+
+Result<SourceFlags::Opened> SourceFlags::open(server::Config config) const {
+  Opened opened{.config = std::move(config), .store = nullptr, .source = {}};
+  opened.source = to_.empty() ? opened.config.source : to_;
+  if (source::is_s3_url(opened.source)) {
+    opened.store = TRY(source::open_bucket_store(TRY(source::parse_s3_url(opened.source)),
+                                                 opened.config.s3, server::process_environment));
+  } else {
+    opened.store = TRY(source::open_folder_store(opened.source));
+  }
+  return opened;
+}
+
+Result<std::string> SourceFlags::failure_before(const server::Config& config,
+                                                const std::string& name) const {
+  if (!is_waiting_) return "";
+  if (!config.admin) return fail("--wait asks the admin address, and admin is off");
+  return failure_of(TRY(find_function(*config.admin, name)));
+}
+
+Result<> SourceFlags::wait(const server::Config& config, const std::string& name,
+                           const source::DeployedRevision& revision,
+                           const std::string& failure_before) const {
+  if (!is_waiting_) return {};
+  const auto timeout = registry::parse_duration(timeout_);
+  if (!timeout) return fail("--timeout: {}", timeout.error().message);
+  const TimePoint deadline = Clock::now() + *timeout;
+  TimePoint refresh_at = Clock::now();
+  std::string error;
+  for (;;) {
+    if (Clock::now() >= refresh_at) {
+      ClientRequest refresh;
+      refresh.method = "POST";
+      refresh.target = "/v1/source/refresh";
+      TRY(request(*config.admin, refresh));
+      refresh_at = Clock::now() + kRefreshEvery;
+    }
+    const Json function = TRY(find_function(*config.admin, name));
+    const bool is_this = text_of(function, "digest") == revision.module().sha256 &&
+                         text_of(function, "sidecar_digest") == revision.sidecar_digest();
+    if (text_of(function, "state") == "live" && is_this) return {};
+    const std::string failure = failure_of(function);
+    error = text_of(function, "error");
+    if (!failure.empty() && failure != failure_before) return fail("{}", error);
+    if (Clock::now() >= deadline) {
+      return fail("{}: revision {} is not live after {}{}{}", name, revision.number, timeout_,
+                  error.empty() ? "; does the server at --admin serve this source?" : ": ", error);
+    }
+    std::this_thread::sleep_for(kAskEvery);
+  }
+}
+
+}  // namespace funcd::cli

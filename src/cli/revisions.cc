@@ -1,0 +1,120 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <optional>
+
+#include "cli/deployment.h"
+#include "cli/verbs.h"
+#include "server/admin_json.h"
+#include "server/units.h"
+
+namespace funcd::cli {
+namespace {
+
+constexpr const char* kRevisionsFooter =
+    "Lists what funcd deploy has put into the source, newest last. '*' is what the source has "
+    "live.\n"
+    "\n"
+    "Examples:\n"
+    "  funcd revisions hello\n"
+    "  funcd revisions api/users --to s3://functions/prod --json";
+
+constexpr const char* kRollbackFooter =
+    "Without a number: the revision before the one that is live. Nothing is uploaded: the source\n"
+    "has its content still.\n"
+    "\n"
+    "Examples:\n"
+    "  funcd rollback hello --to ./functions\n"
+    "  funcd rollback api/users 3 --to s3://functions/prod --wait";
+
+constexpr std::size_t kDigestTold = 12;
+
+struct Revisions {
+  explicit Revisions(CLI::App& verb) : source(verb, SourceFlags::Waiting::none) {}
+
+  SourceFlags source;
+  std::string name;
+  bool is_json = false;
+};
+
+struct Rollback {
+  explicit Rollback(CLI::App& verb) : source(verb, SourceFlags::Waiting::possible) {}
+
+  SourceFlags source;
+  std::string name;
+  std::optional<std::uint64_t> number;
+};
+
+Result<> list(const Revisions& request, server::Config config) {
+  const auto opened = TRY(request.source.open(std::move(config)));
+  const auto record = TRY(source::Deployments(*opened.store).read(request.name));
+  if (!record) {
+    return fail("{}: has no revisions in {}; funcd deploy makes some", request.name, opened.source);
+  }
+  if (!request.is_json) {
+    for (const auto& revision : record->revisions) {
+      print(fmt::format("{} {:>4}  {}  {}  {:>9}  {}\n",
+                        revision.number == record->live ? '*' : ' ', revision.number, revision.at,
+                        revision.module().sha256.substr(0, kDigestTold),
+                        server::approximate_size(revision.module().bytes), revision.note));
+    }
+    return {};
+  }
+  nlohmann::ordered_json revisions = nlohmann::ordered_json::array();
+  for (const auto& revision : record->revisions) {
+    revisions.push_back({{"number", revision.number},
+                         {"is_live", revision.number == record->live},
+                         {"at", revision.at},
+                         {"digest", revision.module().sha256},
+                         {"artifact_bytes", revision.module().bytes},
+                         {"note", revision.note}});
+  }
+  print(server::json_text({{"function", record->function}, {"revisions", revisions}}));
+  return {};
+}
+
+Result<> roll_back(const Rollback& request, server::Config config) {
+  const auto opened = TRY(request.source.open(std::move(config)));
+  const std::string before = TRY(request.source.failure_before(opened.config, request.name));
+  const auto revision =
+      TRY(source::Deployments(*opened.store).roll_back(request.name, request.number));
+  TRY(request.source.wait(opened.config, request.name, revision, before));
+  print(fmt::format("{}: revision {} {} {}\n", request.name, revision.number,
+                    request.source.is_waiting() ? "is live on" : "is in", opened.source));
+  return {};
+}
+
+// Loads the settings, then does it.
+template <class Request>
+Action action_of(std::shared_ptr<Request> request,
+                 Result<> (*perform)(const Request& request, server::Config config)) {
+  return [request = std::move(request), perform] {
+    auto config = request->source.load();
+    if (!config) return report(config.error(), kWrongUsage);
+    const auto done = perform(*request, std::move(*config));
+    return done ? kDone : report(done.error(), kBad);
+  };
+}
+
+}  // namespace
+
+void add_revisions(CLI::App& app, Action& action) {
+  auto* verb = app.add_subcommand("revisions", "List the revisions of a function");
+  const auto request = std::make_shared<Revisions>(*verb);
+  verb->add_option("NAME", request->name, "the function")->required();
+  verb->add_flag("--json", request->is_json, "print JSON");
+  verb->footer(kRevisionsFooter);
+  verb->callback([request, &action] { action = action_of(request, list); });
+}
+
+void add_rollback(CLI::App& app, Action& action) {
+  auto* verb = app.add_subcommand("rollback", "Make an older revision of a function live again");
+  const auto request = std::make_shared<Rollback>(*verb);
+  verb->add_option("NAME", request->name, "the function")->required();
+  verb->add_option("REVISION", request->number, "its number (default: the one before)");
+  verb->footer(kRollbackFooter);
+  verb->callback([request, &action] { action = action_of(request, roll_back); });
+}
+
+}  // namespace funcd::cli

@@ -1,0 +1,193 @@
+"""funcd deploy, revisions and rollback, into a folder and into a bucket."""
+
+import json
+import threading
+
+import pytest
+
+from funcd import guests
+from funcd.binary import clean_environment, funcd
+from funcd.waiting import wait_until
+
+
+def version(number: int) -> bytes:
+    return guests.prints(f'{{"v":{number}}}')
+
+
+def body(number: int) -> bytes:
+    return f'{{"v":{number}}}'.encode()
+
+
+class Target:
+    """A source, a server on it, and the commands that change it."""
+
+    def __init__(self, source: str, server, env: dict, folder):
+        self.source = source
+        self.server = server
+        self.env = clean_environment(**env)
+        self.folder = folder
+        folder.mkdir()
+
+    def run(self, *arguments, code: int = 0):
+        done = funcd(*arguments, "--to", self.source, env=self.env, cwd=self.folder)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done
+
+    def deploy(self, file: str, content: bytes, *flags, sidecar: str | None = None, code: int = 0,
+               wait: bool = True):
+        (self.folder / file).write_bytes(content)
+        beside = (self.folder / file).with_suffix(".toml")
+        beside.unlink(missing_ok=True)
+        if sidecar is not None:
+            beside.write_text(sidecar)
+        waiting = ["--wait", "--admin", "%s:%d" % self.server.admin_address] if wait else []
+        return self.run("deploy", file, *flags, *waiting, code=code)
+
+    def rollback(self, name: str, *number):
+        return self.run("rollback", name, *number, "--wait", "--admin",
+                        "%s:%d" % self.server.admin_address)
+
+    def revisions(self, name: str) -> list[dict]:
+        return json.loads(self.run("revisions", name, "--json").stdout)["revisions"]
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def target(request, tmp_path) -> Target:
+    if request.param == "folder":
+        folder = request.getfixturevalue("folder")
+        server = request.getfixturevalue("start")()
+        return Target(str(folder.path), server, {}, tmp_path / "work")
+    bucket = request.getfixturevalue("bucket")
+    bucket.put("README", "something has to be there")
+    server = request.getfixturevalue("start_on")(bucket, poll="10m")
+    env = bucket.gateway.environment | {"FUNCD_S3_ENDPOINT": bucket.gateway.url}
+    return Target(bucket.url, server, env, tmp_path / "work")
+
+
+def test_deploy_and_roll_back(target):
+    for number in range(1, 4):
+        done = target.deploy("hello.wasm", version(number))
+        assert f"hello: revision {number} is live on {target.source}" in done.stdout.decode()
+        assert target.server.get("/hello").body == body(number)
+    target.rollback("hello")
+    assert target.server.get("/hello").body == body(2)
+    target.rollback("hello", 1)
+    assert target.server.get("/hello").body == body(1)
+    assert [each["number"] for each in target.revisions("hello") if each["is_live"]] == [1]
+    target.deploy("hello.wasm", version(9))
+    assert target.server.get("/hello").body == body(9)
+    assert [each["number"] for each in target.revisions("hello")] == [1, 2, 3, 4]
+    assert target.server.problems() == {}
+
+
+def test_the_sidecar_belongs_to_the_revision(target):
+    target.deploy("hello.wasm", guests.echoes_data(), "--name", "api/hello",
+                  sidecar='route = "/greet"\n[input]\nv = 1\n')
+    assert target.server.get("/greet").body == b'{"v":1}'
+    target.deploy("hello.wasm", guests.echoes_data(), "--name", "api/hello",
+                  sidecar='route = "/greet"\n[input]\nv = 2\n')
+    assert target.server.get("/greet").body == b'{"v":2}', "the module is the same"
+    target.deploy("hello.wasm", version(3), "--name", "api/hello")
+    assert target.server.get("/greet").status == 404
+    assert target.server.get("/api/hello").body == body(3), "the old sidecar is gone"
+    target.rollback("api/hello", 1)
+    assert target.server.get("/greet").body == b'{"v":1}'
+
+
+def test_schemas_come_along(target):
+    (target.folder / "item.schema.json").write_text(
+        '{"type":"object","properties":{"v":{"type":"integer"}},"required":["v"]}')
+    target.deploy("item.wasm", guests.prints(b'{"v":7,"w":8}'), sidecar='[response]\nschema = "item.schema.json"\n')
+    assert target.server.get("/item").json == {"v": 7}, "what the schema does not name is dropped"
+
+
+def test_what_is_refused_says_why_and_changes_nothing(target):
+    target.deploy("hello.wasm", version(1))
+    done = target.deploy("hello.wasm", b"no module", code=1)
+    assert "hello.wasm: not a WebAssembly module" in done.stderr
+    done = target.deploy("hello.wasm", version(2), sidecar="rouet = 1\n", code=1)
+    assert "unknown key 'rouet'" in done.stderr
+    assert len(target.revisions("hello")) == 1
+    # What only the server can tell, it tells the one who waits.
+    done = target.deploy("hello.wasm", version(2), code=1,
+                         sidecar='[smoke]\npath = "/hello"\nexpect_status = 204\n')
+    assert "its smoke request GET /hello was answered with 200" in done.stderr
+    assert target.server.get("/hello").body == body(1)
+    target.rollback("hello")
+    assert target.server.wait_state("hello", "live")["error"] is None
+
+
+def test_names_and_numbers_that_are_not_there(target):
+    done = target.run("revisions", "hello", code=1)
+    assert "hello: has no revisions in" in done.stderr
+    assert "has no revisions" in target.run("rollback", "hello", code=1).stderr
+    target.deploy("hello.wasm", version(1))
+    assert "there is no revision before 1" in target.run("rollback", "hello", code=1).stderr
+    assert "there is no revision 7" in target.run("rollback", "hello", "7", code=1).stderr
+    done = target.deploy("Bad Name.wasm", version(1), code=1)
+    assert "name the function with --name" in done.stderr
+
+
+def test_several_at_once_each_get_a_number_and_the_last_one_stays(target):
+    target.deploy("hello.wasm", version(0))
+    failures = []
+
+    def deploy(number: int):
+        try:
+            file = f"v{number}.wasm"
+            target.deploy(file, version(number), "--name", "hello", wait=False)
+        except AssertionError as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=deploy, args=(number,)) for number in range(1, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+    revisions = target.revisions("hello")
+    assert [each["number"] for each in revisions] == list(range(1, 8))
+    live = next(each for each in revisions if each["is_live"])
+    assert live["number"] == 7
+    target.server.admin("/v1/source/refresh", method="POST")
+    wait_until(lambda: target.server.functions()["hello"]["digest"] == live["digest"],
+               "the last one is live")
+
+
+def test_what_lay_there_before_is_the_first_revision(bucket, start_on, tmp_path):
+    bucket.put("hello.wasm", version(1))
+    server = start_on(bucket)
+    env = bucket.gateway.environment | {"FUNCD_S3_ENDPOINT": bucket.gateway.url}
+    target = Target(bucket.url, server, env, tmp_path / "work")
+    target.deploy("hello.wasm", version(2))
+    assert [each["note"] for each in target.revisions("hello")] == ["found", "deployed"]
+    target.rollback("hello")
+    assert server.get("/hello").body == body(1)
+
+
+def test_a_sidecar_waits_for_its_module(bucket, start_on, tmp_path):
+    """A deployment that is cut short between the two changes nothing."""
+    bucket.put("README", "x")
+    server = start_on(bucket)
+    env = bucket.gateway.environment | {"FUNCD_S3_ENDPOINT": bucket.gateway.url}
+    target = Target(bucket.url, server, env, tmp_path / "work")
+    target.deploy("hello.wasm", version(1), sidecar="[limits]\nconcurrency = 3\n")
+    bucket.put("hello.toml", 'route = "/elsewhere"\n', {"x-amz-meta-funcd-module": "0" * 64})
+    wait_until(lambda: "hello.toml" in server.problems(), "it is reported")
+    assert "another hello.wasm, which is not there yet" in server.problems()["hello.toml"]
+    assert server.get("/hello").body == body(1) and server.get("/elsewhere").status == 404
+    # By whatever means a module comes after it: that one counts.
+    wait_until(lambda: bucket.put("hello.wasm", version(5))
+               or server.get("/elsewhere").body == body(5), "both are taken")
+
+
+def test_old_revisions_go(folder, start, tmp_path):
+    server = start()
+    target = Target(str(folder.path), server, {}, tmp_path / "work")
+    for number in range(53):
+        target.deploy("hello.wasm", version(number), wait=False)
+    numbers = [each["number"] for each in target.revisions("hello")]
+    assert numbers == list(range(4, 54))
+    kept = [path for path in (folder / ".funcd/hello").iterdir() if len(path.name) == 64]
+    assert len(kept) == 50
+    server.wait_body("/hello", body(52))
