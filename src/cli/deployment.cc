@@ -57,8 +57,9 @@ Result<SourceFlags::Opened> SourceFlags::open(server::Config config) const {
   Opened opened{.config = std::move(config), .store = nullptr, .source = {}};
   opened.source = to_.empty() ? opened.config.source : to_;
   if (source::is_s3_url(opened.source)) {
-    opened.store = TRY(source::open_bucket_store(TRY(source::parse_s3_url(opened.source)),
-                                                 opened.config.s3, server::process_environment));
+    const auto location = TRY(source::parse_s3_url(opened.source));
+    opened.store =
+        TRY(source::open_bucket_store(location, opened.config.s3, server::process_environment));
   } else {
     opened.store = TRY(source::open_folder_store(opened.source));
   }
