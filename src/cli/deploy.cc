@@ -24,6 +24,7 @@ constexpr const char* kFooter =
     "Exit code: 0 when it is done (with --wait: live), else 1.\n"
     "\n"
     "Examples:\n"
+    "  funcd deploy hello.wasm                          to the server that runs here\n"
     "  funcd deploy hello.wasm --to ./functions\n"
     "  funcd deploy build/users.wasm --name api/users --to s3://functions/prod --wait";
 

@@ -34,19 +34,30 @@ std::string failure_of(const Json& function) {
   return text_of(function, "failed_at") + " " + text_of(function, "error");
 }
 
+// The source that the settings name, else that of the server at the admin address.
+Result<std::string> find_source(const server::Config& config) {
+  const bool is_named = config.source != server::Config().source;
+  if (is_named || !config.admin) return config.source;
+  const auto status = get_json(*config.admin, "/v1/status");
+  if (!status) return fail("{}; or name the source with --to", status.error().message);
+  const std::string folder = text_of(*status, "source_path");
+  return folder.empty() ? text_of(*status, "source") : folder;
+}
+
 }  // namespace
 
 SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
     : flags_(
           verb,
-          [waiting](std::string_view key) {
-            return key == "source" ||
-                   (key.starts_with("s3.") && key != "s3.poll" && key != "s3.wait" &&
-                    key != "s3.size") ||
-                   (key == "admin" && waiting == Waiting::possible);
+          [](std::string_view key) {
+            return key == "admin" || (key.starts_with("s3.") && key != "s3.poll" &&
+                                      key != "s3.wait" && key != "s3.size");
           },
           ConfigFlags::Source::flag) {
-  verb.add_option("--to", to_, "the source: a folder or s3://BUCKET/PREFIX (default: --source)")
+  verb.add_option(
+          "--to", to_,
+          "the source: a folder or s3://BUCKET/PREFIX (default: the configured one, else what "
+          "the server at --admin serves)")
       ->type_name("SOURCE");
   if (waiting == Waiting::none) return;
   verb.add_flag("--wait", is_waiting_, "wait until the server at --admin has it live");
@@ -55,7 +66,7 @@ SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
 
 Result<SourceFlags::Opened> SourceFlags::open(server::Config config) const {
   Opened opened{.config = std::move(config), .store = nullptr, .source = {}};
-  opened.source = to_.empty() ? opened.config.source : to_;
+  opened.source = to_.empty() ? TRY(find_source(opened.config)) : to_;
   if (source::is_s3_url(opened.source)) {
     const auto location = TRY(source::parse_s3_url(opened.source));
     opened.store =

@@ -78,7 +78,7 @@ int serve(const Serve& request) {
 }  // namespace
 
 void add_serve(CLI::App& app, Action& action) {
-  auto* verb = app.add_subcommand("serve", "Serve a folder of functions");
+  auto* verb = app.add_subcommand("serve", "Serve a folder or a bucket of functions");
   const auto request = std::make_shared<Serve>(*verb);
   verb->add_flag("--check", request->is_check,
                  "validate the settings and all functions, print findings, serve nothing");

@@ -38,6 +38,7 @@ struct ServerFacts {
   std::string listen_url;  // "http://127.0.0.1:8000"
   std::string admin_url;
   std::string config_file;  // empty when there is none
+  std::string source_path;  // of the folder, absolute; empty where the source is a bucket
   std::size_t workers = 1;
   std::uint32_t instances_max = 0;
   std::string engine_fingerprint;

@@ -217,6 +217,7 @@ Json status_json(const AdminContext& context) {
           {"config_file", text_or_null(facts.config_file)},
           {"workers", facts.workers},
           {"source", status.source},
+          {"source_path", text_or_null(facts.source_path)},
           {"source_error", text_or_null(status.source_error)},
           {"bucket", context.bucket ? bucket_json(context.bucket()) : Json()},
           {"is_first_scan_done", status.is_first_scan_done},

@@ -225,7 +225,8 @@ constexpr std::string_view kDocument = R"json({
       "Status": {
         "type": "object",
         "required": ["version", "started_at", "uptime_seconds", "pid", "listen", "admin",
-          "config_file", "workers", "source", "source_error", "bucket", "is_first_scan_done", "is_draining",
+          "config_file", "workers", "source", "source_path", "source_error", "bucket",
+          "is_first_scan_done", "is_draining",
           "functions", "problems", "engine", "requests_in_flight", "requests_waiting",
           "connections_open", "rss_bytes"],
         "properties": {
@@ -238,6 +239,7 @@ constexpr std::string_view kDocument = R"json({
           "config_file": { "type": ["string", "null"] },
           "workers": { "type": "integer" },
           "source": { "type": "string" },
+          "source_path": { "type": ["string", "null"], "description": "the folder, absolute; null for a bucket" },
           "source_error": { "type": ["string", "null"] },
           "bucket": { "$ref": "#/components/schemas/Bucket" },
           "is_first_scan_done": { "type": "boolean" },

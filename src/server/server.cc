@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <csignal>
+#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
@@ -166,6 +167,9 @@ void Server::make_workers() {
 void Server::make_admin() {
   facts_.version = FUNCD_VERSION;
   facts_.config_file = config_.config_file;
+  if (!source::is_s3_url(config_.source)) {
+    facts_.source_path = std::filesystem::absolute(config_.source).lexically_normal().string();
+  }
   facts_.workers = config_.workers;
   facts_.instances_max = engine_->instances_max();
   facts_.engine_fingerprint = engine_->fingerprint();

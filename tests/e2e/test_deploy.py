@@ -80,6 +80,23 @@ def test_deploy_and_roll_back(target):
     assert target.server.problems() == {}
 
 
+def test_without_a_source_it_is_that_of_the_server(target):
+    (target.folder / "hello.wasm").write_bytes(version(1))
+    admin = ("--admin", "%s:%d" % target.server.admin_address)
+
+    def said(*arguments, code=0):
+        done = funcd(*arguments, *admin, env=target.env, cwd=target.folder)
+        assert done.returncode == code, done.stderr
+        return done.stdout.decode() + done.stderr
+
+    assert f"revision 1 is live on {target.source}" in said("deploy", "hello.wasm", "--wait")
+    assert target.server.get("/hello").body == body(1)
+    assert "deployed" in said("revisions", "hello")
+    assert "no revision before 1" in said("rollback", "hello", code=1)
+    target.server.stop()
+    assert "or name the source with --to" in said("deploy", "hello.wasm", code=1)
+
+
 def test_the_sidecar_belongs_to_the_revision(target):
     target.deploy("hello.wasm", guests.echoes_data(), "--name", "api/hello",
                   sidecar='route = "/greet"\n[input]\nv = 1\n')
