@@ -39,7 +39,7 @@ struct Check {
 };
 
 Result<int> check(const Check& request, const server::Config& config) {
-  const auto inspector = TRY(server::Inspector::create(config));
+  const auto inspector = TRY(server::Inspector::create(config, server::SmokeRequests::made));
   std::vector<server::FileInspection> files;
   for (const auto& path : request.paths) {
     std::error_code ignored;

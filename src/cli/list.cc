@@ -38,7 +38,7 @@ int list(const List& request) {
   const auto config = request.flags.load();
   if (!config) return report(config.error(), kWrongUsage);
   log::configure(log::Level::warn, config->log_format);  // the list says what has failed
-  const auto inspector = server::Inspector::create(*config);
+  const auto inspector = server::Inspector::create(*config, server::SmokeRequests::skipped);
   if (!inspector) return report(inspector.error(), kBad);
   const auto inspection = (*inspector)->inspect_folder(config->source);
   if (!inspection) return report(inspection.error(), kBad);

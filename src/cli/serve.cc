@@ -39,7 +39,7 @@ struct Serve {
 
 // What a server of this configuration would serve, and what it would not.
 int check(const server::Config& config) {
-  const auto inspector = server::Inspector::create(config);
+  const auto inspector = server::Inspector::create(config, server::SmokeRequests::made);
   if (!inspector) return report(inspector.error(), kBad);
   const auto inspection = (*inspector)->inspect_folder(config.source);
   if (!inspection) return report(inspection.error(), kBad);

@@ -39,25 +39,28 @@ Registry::Builder::Builder(const engine::Engine& engine, storage::CodeCache* cac
       baseline_lane_(engine::Tier::baseline, options_.compile, options_.artifact_bytes_max,
                      [this] { wake(); }),
       optimized_lane_(engine::Tier::optimized, options_.compile, options_.artifact_bytes_max,
-                      [this] { wake(); }) {}
+                      [this] { wake(); }),
+      smoke_lane_(options_.smoke, [this] { wake(); }) {}
 
 Result<> Registry::Builder::run(const std::stop_token& stop) {
   if (!wake_) return fail("cannot make an event descriptor: raise the limit of open files");
   const std::stop_callback on_stop(stop, [this] { wake(); });
   is_compiling_elsewhere_ = options_.compile != nullptr;
+  is_smoking_elsewhere_ = true;
   stop_ = stop;
   TRY(look(Look::first));
   bool is_first = true;
   while (!stop.stop_requested()) {
     if (source_.is_look_due()) (void)look(Look::again);  // an error is in the status
     take_compiled();
+    take_tried();
     remove_missing();
-    if (!queue_.empty() || !deferred_.empty()) {
+    if (!queue_.empty() || release_deferred()) {
       work();
       continue;
     }
     if (is_dirty_ || is_first) publish();
-    if (is_first && !is_awaiting_code()) {
+    if (is_first && !is_awaiting_code() && trials_.empty()) {
       board_.finish_first_scan();
       tell_change();
       is_first = false;
@@ -71,21 +74,15 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
 
 Result<> Registry::Builder::build_once() {
   TRY(look(Look::first));
-  while (!queue_.empty() || !deferred_.empty()) work();
+  while (!queue_.empty() || release_deferred()) work();
   publish();
   board_.finish_first_scan();
   tell_change();
   return {};
 }
 
-// One step: builds what is cheapest, or lets those in that waited for a route.
+// One step: builds what is cheapest.
 void Registry::Builder::work() {
-  if (queue_.empty()) {
-    for (const std::string& name : std::exchange(deferred_, {})) {
-      enqueue(records_.at(name), Record::Stage::check);
-    }
-    return;
-  }
   const auto [stage, bytes, name] = *queue_.begin();
   const bool is_slow = stage == Record::Stage::compile && bytes > kSlowArtifactBytes;
   if (is_dirty_ && (is_slow || is_publish_due())) publish();
@@ -136,23 +133,43 @@ bool Registry::Builder::settle_route(Record& record) {
   in_conflict_.erase(name);
   const std::string shape = wanted_shape(record);
   if (shape.empty()) return true;  // what is wrong, the build tells
-  const auto owner = owners_.find(shape);
-  if (owner != owners_.end() && owner->second != name) {
-    Record& other = records_.at(owner->second);
-    if (!other.missing_since) {
-      in_conflict_.insert(name);
-      reject(record, fmt::format("{}.wasm: route {}{} is that of {}.wasm; name another route in "
-                                 "{}.toml or {}.toml",
-                                 name, record.sidecar->manifest->host, record.sidecar->route,
-                                 owner->second, name, owner->second));
-      return false;
-    }
-    remove(other, "its module is gone and another function has its route");
+  if (!take_route(record, shape, record.sidecar->manifest->host + record.sidecar->route)) {
+    return false;
   }
   const auto rivals = wanted_.find(shape);
-  const bool is_second = rivals != wanted_.end() && *rivals->second.begin() < name;
+  const bool is_second = (rivals != wanted_.end() && *rivals->second.begin() < name) ||
+                         has_rival_on_trial(name, shape);
   if (is_second) deferred_.insert(name);
   return !is_second;
+}
+
+// Whether no other function has the route; else this one is told.
+bool Registry::Builder::take_route(Record& record, const std::string& shape,
+                                   const std::string& route) {
+  const std::string& name = record.candidate->name;
+  const auto owner = owners_.find(shape);
+  if (owner == owners_.end() || owner->second == name) return true;
+  Record& other = records_.at(owner->second);
+  if (other.missing_since) {
+    remove(other, "its module is gone and another function has its route");
+    return true;
+  }
+  in_conflict_.insert(name);
+  reject(record, fmt::format("{0}.wasm: route {1} is that of {2}.wasm; name another route in "
+                             "{0}.toml or {2}.toml",
+                             name, route, owner->second));
+  return false;
+}
+
+// Lets those in that waited for a route. Whether there are any.
+bool Registry::Builder::release_deferred() {
+  const auto released = std::erase_if(deferred_, [this](const std::string& name) {
+    Record& record = records_.at(name);
+    if (has_rival_on_trial(name, wanted_shape(record))) return false;
+    enqueue(record, Record::Stage::check);
+    return true;
+  });
+  return released > 0;
 }
 
 void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcome,
@@ -160,18 +177,15 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
   using Kind = RevisionBuilder::Outcome::Kind;
   record.dependencies = std::move(outcome.dependencies);
   record.is_transient = outcome.is_transient;
+  const bool is_good = outcome.kind == Kind::built || outcome.kind == Kind::must_compile;
+  if (is_good && is_on_trial(record.candidate->name, outcome.key)) return;  // the same once more
+  end_trial(record.candidate->name);
   switch (outcome.kind) {
     case Kind::must_compile:
       enqueue(record, Record::Stage::compile);
       return;
     case Kind::built:
-      if (auto tried = try_smoke(*outcome.revision); !tried) {
-        // Not remembered as failed for good: the same file, put there again, is tried again.
-        record.failed_key.clear();
-        reject(record, fmt::format("{}.wasm: {}", record.candidate->name, tried.error().message));
-        return;
-      }
-      accept(record, std::move(outcome), elapsed);
+      try_smoke(record, {std::move(outcome), elapsed, wanted_shape(record)});
       return;
     case Kind::failed:
       record.failed_key = outcome.key;
@@ -190,33 +204,30 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
   }
 }
 
-Result<> Registry::Builder::try_smoke(const Revision& revision) const {
-  if (!revision.manifest.smoke || !options_.smoke) return {};
-  return options_.smoke(revision);
-}
-
-void Registry::Builder::accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed) {
+void Registry::Builder::accept(Record& record, Trial passed) {
   const std::string& name = record.candidate->name;
+  RevisionBuilder::Outcome& outcome = passed.outcome;
   if (record.live) owners_.erase(record.live_shape);
   record.live = std::move(outcome.revision);
   record.live_key = std::move(outcome.key);
   record.failed_key.clear();
   record.failed_error.clear();
-  std::string shape = wanted_shape(record);
-  const bool has_left_route = !record.live_shape.empty() && record.live_shape != shape;
-  owners_[shape] = name;
-  record.live_shape = std::move(shape);
+  const bool has_left_route = !record.live_shape.empty() && record.live_shape != passed.shape;
+  owners_[passed.shape] = name;
+  record.live_shape = std::move(passed.shape);
   if (has_left_route) retry_conflicts();
 
   FunctionStatus& status = record.status;
-  status.state = FunctionState::live;
+  // A newer one may be in the queue by the time that this one has passed.
+  status.state =
+      record.stage == Record::Stage::idle ? FunctionState::live : FunctionState::building;
   status.route = record.live->route;
   status.contract = name_of(record.live->contract);
   status.digest = record.live->digest;
   status.artifact_bytes = outcome.artifact_bytes;
   status.published_at = record.live->published_at;
   status.error.clear();
-  status.build_elapsed = std::chrono::duration_cast<std::chrono::microseconds>(elapsed);
+  status.build_elapsed = std::chrono::duration_cast<std::chrono::microseconds>(passed.elapsed);
   status.is_from_cache = outcome.is_from_cache;
   status.code = name_of(record.live->program->tier());
   if (is_compiling_elsewhere_ && record.live->program->tier() == engine::Tier::baseline) {
@@ -227,6 +238,7 @@ void Registry::Builder::accept(Record& record, RevisionBuilder::Outcome outcome,
 }
 
 void Registry::Builder::reject(Record& record, const std::string& error) {
+  end_trial(record.candidate->name);
   FunctionStatus& status = record.status;
   status.state = record.live ? FunctionState::stale : FunctionState::failed;
   status.error = error;
@@ -245,6 +257,7 @@ void Registry::Builder::reject(Record& record, const std::string& error) {
 void Registry::Builder::remove(Record& record, std::string_view reason) {
   const std::string name = record.candidate->name;
   dequeue(record);
+  end_trial(name);
   deferred_.erase(name);
   if (record.live) {
     is_dirty_ = true;

@@ -15,6 +15,7 @@
 #include "registry/record.h"
 #include "registry/registry.h"
 #include "registry/revision_builder.h"
+#include "registry/smoke_lane.h"
 #include "registry/status_board.h"
 
 namespace funcd::registry {
@@ -33,6 +34,7 @@ class Registry::Builder {
   [[nodiscard]] CompileLane& lane(engine::Tier tier) {
     return tier == engine::Tier::baseline ? baseline_lane_ : optimized_lane_;
   }
+  [[nodiscard]] SmokeLane& smokes() { return smoke_lane_; }
 
  private:
   enum class Look : std::uint8_t { first, again };
@@ -58,14 +60,29 @@ class Registry::Builder {
   [[nodiscard]] bool is_awaiting_code() const;
   void wake() const;
 
+  // builder_smoke.cc: revisions that are built, and go live once they have answered as they should.
+  struct Trial {
+    RevisionBuilder::Outcome outcome;
+    Duration elapsed;   // of the build
+    std::string shape;  // of the route that it will have
+  };
+  void try_smoke(Record& record, Trial trial);
+  void end_trial(const std::string& name);
+  void take_tried();
+  void conclude_trial(Record& record, Trial trial, const Result<>& answer);
+  [[nodiscard]] bool is_on_trial(const std::string& name, const std::string& key) const;
+  // Whether a function that comes before it by name is on trial for that route.
+  [[nodiscard]] bool has_rival_on_trial(const std::string& name, const std::string& shape) const;
+
   // builder.cc: building and publishing.
   void work();
   void build(Record& record, const std::optional<RevisionBuilder::Code>& code = std::nullopt);
   [[nodiscard]] RevisionBuilder::IfMissing if_missing(Record::Stage stage) const;
   [[nodiscard]] bool settle_route(Record& record);
+  [[nodiscard]] bool take_route(Record& record, const std::string& shape, const std::string& route);
+  [[nodiscard]] bool release_deferred();
   void conclude(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
-  [[nodiscard]] Result<> try_smoke(const Revision& revision) const;
-  void accept(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
+  void accept(Record& record, Trial passed);
   void reject(Record& record, const std::string& error);
   void remove(Record& record, std::string_view reason);
   void remove_missing();
@@ -87,6 +104,8 @@ class Registry::Builder {
   std::stop_token stop_;  // of run()
   CompileLane baseline_lane_;
   CompileLane optimized_lane_;
+  SmokeLane smoke_lane_;
+  bool is_smoking_elsewhere_ = false;
 
   std::map<std::string, Record> records_;
   std::map<std::string, std::string> owners_;  // shape of each live route, and its function
@@ -95,7 +114,8 @@ class Registry::Builder {
   std::set<Turn> queue_;
   std::map<std::string, std::set<std::string>> wanted_;  // shapes of routes, by whom in the queue
   std::set<std::string> in_conflict_;                    // failed for another's route
-  std::set<std::string> deferred_;  // wait for another function that wants the same route
+  std::set<std::string> deferred_;       // wait for another function that wants the same route
+  std::map<std::string, Trial> trials_;  // by function
   std::vector<std::string> excluded_;
   std::string real_folder_;
   std::set<std::string> problems_told_;

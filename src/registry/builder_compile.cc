@@ -10,6 +10,7 @@ namespace funcd::registry {
 
 // The function goes on once a lane has compiled its artifact; until then nothing changes for it.
 void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcome& outcome) {
+  end_trial(record.candidate->name);
   record.dependencies = outcome.dependencies;
   record.is_transient = false;
   record.awaited_digest = outcome.digest;

@@ -14,6 +14,7 @@
 #include "registry/compile_lane.h"
 #include "registry/folder_source.h"
 #include "registry/manifest.h"
+#include "registry/smoke_lane.h"
 #include "registry/status.h"
 #include "storage/code_cache.h"
 
@@ -47,8 +48,8 @@ struct RegistryOptions {
   // Whether functions may write to what they mount.
   WritableMounts writable_mounts = WritableMounts::allowed;
   // Tries a revision with a [smoke] request before it goes live; an error keeps it from that.
-  // Called by the builder's thread. Empty: nothing is tried.
-  std::function<Result<>(const Revision& revision)> smoke;
+  // Called by threads that call run_smokes(). Empty: nothing is tried.
+  AskSmoke smoke;
   // Called by the builder's thread when status() may say something new. May be empty.
   std::function<void()> on_change;
 };
@@ -72,7 +73,9 @@ class Registry {
   [[nodiscard]] Result<> run(const std::stop_token& stop);
   // Compiles to that tier what the builder asks for, until stopped. A thread for each tier.
   void run_compiler(engine::Tier tier, const std::stop_token& stop);
-  // One pass over the source, no watching, nothing compiled elsewhere: for `serve --check`, `check`
+  // Asks revisions for their [smoke] requests, until stopped. Any number of threads.
+  void run_smokes(const std::stop_token& stop);
+  // One pass over the source, no watching, nothing done elsewhere: for `serve --check`, `check`
   // and `list`.
   [[nodiscard]] Result<> build_once();
 

@@ -11,6 +11,7 @@
 #include "registry/names.h"
 #include "registry/registry.h"
 #include "server/bucket.h"
+#include "server/smoke.h"
 
 namespace funcd::server {
 namespace {
@@ -51,6 +52,11 @@ std::optional<registry::SourceFile> file_at(const std::string& path) {
   return registry::SourceFile{path, *real, *stamp};
 }
 
+// What a function under inspection keeps in a store is not the server's business.
+Result<> try_smoke(const registry::Revision& revision, const std::stop_token& stop) {
+  return run_smoke(revision, nullptr, stop);
+}
+
 }  // namespace
 
 Result<> check_source(const std::string& folder) {
@@ -74,8 +80,9 @@ Result<> check_source(const std::string& folder) {
   return {};
 }
 
-Result<std::unique_ptr<Inspector>> Inspector::create(const Config& config) {
-  std::unique_ptr<Inspector> inspector(new Inspector(config));
+Result<std::unique_ptr<Inspector>> Inspector::create(const Config& config,
+                                                     SmokeRequests smoke_requests) {
+  std::unique_ptr<Inspector> inspector(new Inspector(config, smoke_requests));
   engine::EngineOptions options;
   options.instances_max = kInstancesMax;
   options.memory_bytes_ceiling = config.ceilings.memory_bytes;
@@ -103,6 +110,7 @@ Result<Inspection> Inspector::inspect_folder(const std::string& source) const {
   if (bucket) options.writable_mounts = registry::WritableMounts::refused;
   options.limits = config_.limits;
   options.ceilings = config_.ceilings;
+  if (smoke_requests_ == SmokeRequests::made) options.smoke = try_smoke;
   registry::Registry registry(*engine_, cache_.get(), options, [](const auto& /*catalog*/) {});
   TRY(registry.build_once());
   Inspection inspection{registry.status(), registry.catalog()};
@@ -168,6 +176,11 @@ FileInspection Inspector::inspect_file(const std::string& path) const {
     inspection.revision = outcome->revision;
     inspection.reason = outcome->error;
     inspection.artifact_bytes = outcome->artifact_bytes;
+    const bool has_smoke = inspection.revision && inspection.revision->manifest.smoke;
+    if (has_smoke && smoke_requests_ == SmokeRequests::made) {
+      const auto answer = try_smoke(*inspection.revision, {});
+      if (!answer) inspection.reason = answer.error().message;
+    }
   } else {
     inspection.reason = outcome.error().message;
   }

@@ -37,11 +37,15 @@ struct FileInspection {
 [[nodiscard]] std::vector<FileInspection> files_of(const Inspection& inspection,
                                                    const std::string& folder);
 
+// Whether functions are asked for their [smoke] requests, which is to run them.
+enum class SmokeRequests : std::uint8_t { made, skipped };
+
 // Builds functions as a server of this configuration does, and serves nothing. Owns the engine, so
 // it outlives what it returns; for one thread.
 class Inspector {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Inspector>> create(const Config& config);
+  [[nodiscard]] static Result<std::unique_ptr<Inspector>> create(const Config& config,
+                                                                 SmokeRequests smoke_requests);
 
   // Every function of a folder, or of the bucket that is the configured source.
   [[nodiscard]] Result<Inspection> inspect_folder(const std::string& source) const;
@@ -50,10 +54,12 @@ class Inspector {
   [[nodiscard]] FileInspection inspect_file(const std::string& path) const;
 
  private:
-  explicit Inspector(const Config& config) : config_(config) {}
+  Inspector(const Config& config, SmokeRequests smoke_requests)
+      : config_(config), smoke_requests_(smoke_requests) {}
   [[nodiscard]] Result<registry::RevisionBuilder::Outcome> build(const std::string& path) const;
 
   Config config_;
+  SmokeRequests smoke_requests_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<storage::CodeCache> cache_;  // null when it cannot be used
   std::jthread ticker_;  // ends the start function of a module that never ends by itself

@@ -40,6 +40,9 @@ Json file_json(const FileInspection& file) {
   json["memory_bytes_max"] =
       program.memory_bytes_max() ? Json(*program.memory_bytes_max()) : Json();
   json["snapshot"] = snapshot_json(revision);
+  if (const auto& smoke = revision.manifest.smoke) {
+    json["smoke"] = {{"path", smoke->path}, {"expect_status", smoke->expect_status}};
+  }
   json["outbound"] = Json::array();
   for (const auto& rule : revision.manifest.outbound.allow)
     json["outbound"].push_back(engine::text_of(rule));
@@ -162,6 +165,10 @@ std::string inspection_text(const FileInspection& file) {
   add_line(text, "env", env_of(manifest));
   add_line(text, "mounts", mounts_of(revision));
   add_line(text, "outbound", outbound_of(manifest));
+  if (manifest.smoke) {
+    add_line(text, "smoke",
+             fmt::format("GET {}: status {}", manifest.smoke->path, manifest.smoke->expect_status));
+  }
   return text;
 }
 

@@ -39,7 +39,7 @@ class InspectionTest : public ::testing::Test {
     folder_.write("functions/Bad Name.wasm", command());
     config_.source = folder_ / "functions";
     config_.cache_dir = folder_ / "cache";
-    auto created = Inspector::create(config_);
+    auto created = Inspector::create(config_, SmokeRequests::made);
     EXPECT_TRUE(created) << created.error().message;
     inspector_ = std::move(*created);
   }
@@ -127,6 +127,33 @@ TEST_F(InspectionTest, AFolderIsAllItsFiles) {
                                                 {folder + "/broken.wasm", false},
                                                 {folder + "/Bad Name.wasm", false}};
   EXPECT_EQ(served, expected);
+}
+
+TEST_F(InspectionTest, ASmokeRequestIsMade) {
+  const auto api = folder_ / "functions/api/users.wasm";
+  folder_.write("functions/api/users.toml",
+                "[smoke]\npath = \"/api/users\"\nexpect_status = 204\n");
+  const auto file = inspector_->inspect_file(api);
+  constexpr const char* kReason = "its smoke request GET /api/users was answered with 502";
+  EXPECT_THAT(file.reason, HasSubstr(kReason));
+  EXPECT_THAT(verdict_of(file), HasSubstr("not served: its smoke request"));
+  const auto inspection = inspector_->inspect_folder(folder_ / "functions");
+  ASSERT_TRUE(inspection) << inspection.error().message;
+  for (const auto& function : inspection->status.functions) {
+    if (function.name != "api/users") continue;
+    EXPECT_THAT(function.error, HasSubstr(kReason));
+  }
+  folder_.write("functions/api/users.toml",
+                "[smoke]\npath = \"/api/users\"\nexpect_status = 502\n");
+  EXPECT_THAT(inspection_text(inspector_->inspect_file(api)),
+              HasSubstr("  smoke     GET /api/users: status 502\n"));
+}
+
+TEST_F(InspectionTest, ListingRunsNothing) {
+  folder_.write("functions/api/users.toml",
+                "[smoke]\npath = \"/api/users\"\nexpect_status = 204\n");
+  inspector_ = Inspector::create(config_, SmokeRequests::skipped).value();
+  EXPECT_EQ(inspector_->inspect_file(folder_ / "functions/api/users.wasm").reason, "");
 }
 
 TEST_F(InspectionTest, JsonHasWhatTheTextHas) {

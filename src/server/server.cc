@@ -21,6 +21,8 @@ namespace {
 constexpr std::chrono::milliseconds kScanInterval{2};
 // Threads that read public files which the kernel does not have in memory.
 constexpr int kReaders = 2;
+// Threads that ask new revisions for their smoke requests.
+constexpr int kSmokers = 4;
 // Instances that are kept back for the builder's probes and for runs that are just ending.
 constexpr std::uint32_t kInstancesReserved = 4;
 
@@ -120,10 +122,8 @@ void Server::make_registry() {
                            const std::stop_token& stop) {
     return compiler_->compile(artifact, tier, stop);
   };
-  options.smoke = [this](const registry::Revision& revision) {
-    invoke::DispatcherOptions dispatcher;
-    dispatcher.kv = kv_.get();
-    return run_smoke(revision, dispatcher);
+  options.smoke = [this](const registry::Revision& revision, const std::stop_token& stop) {
+    return run_smoke(revision, kv_.get(), stop);
   };
   registry_ = std::make_unique<registry::Registry>(
       *engine_, cache_.get(), std::move(options),
@@ -258,6 +258,10 @@ Result<> Server::run() {
     compilers.emplace_back(
         [this, tier](const std::stop_token& stop) { registry_->run_compiler(tier, stop); });
   }
+  std::vector<std::jthread> smokers;
+  for (int smoker = 0; smoker < kSmokers; ++smoker) {
+    smokers.emplace_back([this](const std::stop_token& stop) { registry_->run_smokes(stop); });
+  }
   await_signals();
   await_first_scan();
   loop_.run();
@@ -265,6 +269,7 @@ Result<> Server::run() {
   // The builder first: it publishes to workers.
   builder.request_stop();
   builder.join();
+  smokers.clear();  // they write to the stores
   for (const auto& worker : workers_) worker->stop();
   // After the workers, which write to it; it posts to loops that have ended, and are still there.
   stores.request_stop();

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "http/target.h"
+#include "invoke/dispatcher.h"
 
 namespace funcd::server {
 namespace {
@@ -133,7 +134,8 @@ std::string host_of(const registry::Manifest& manifest) {
 
 }  // namespace
 
-Result<> run_smoke(const registry::Revision& revision, const invoke::DispatcherOptions& options) {
+Result<> run_smoke(const registry::Revision& revision, storage::KvStore* kv,
+                   const std::stop_token& stop) {
   const registry::Smoke& smoke = *revision.manifest.smoke;
   const auto failed = [&](const std::string& what) -> Result<> {
     return fail("its smoke request GET {} {}; expected status {}", smoke.path, what,
@@ -152,22 +154,22 @@ Result<> run_smoke(const registry::Revision& revision, const invoke::DispatcherO
 
   Loop loop;
   invoke::Admission admission({.running_max = 1, .waiting_max = 1}, 1);
-  invoke::DispatcherOptions own = options;
-  own.worker = 0;
-  own.has_access_log = false;
-  own.errors = contract::ErrorStyle::precise;
-  own.is_building = [](std::string_view /*path*/) { return false; };
+  invoke::DispatcherOptions options;
   std::optional<CountedStore> store;
-  if (options.kv != nullptr) own.kv = &store.emplace(*options.kv);
+  if (kv != nullptr) options.kv = &store.emplace(*kv);
   SmokeExchange exchange(loop, smoke.path, host);
-  invoke::Dispatcher dispatcher(loop, admission, std::move(own));
+  invoke::Dispatcher dispatcher(loop, admission, std::move(options));
   dispatcher.publish(*catalog);
   Timer timer(loop.timers(), &loop, [](void* ended) { static_cast<Loop*>(ended)->stop(); });
   timer.arm(Clock::now() + copy->manifest.limits.timeout + kGrace);
   boost::asio::post(loop.io(), [&] { dispatcher.on_request(exchange); });
-  loop.run();
+  {
+    const std::stop_callback on_stop(stop, [&loop] { loop.stop(); });
+    loop.run();
+  }
   if (store) store->wait();
 
+  if (stop.stop_requested()) return failed("was given up");
   if (!exchange.is_finished()) return failed("was not answered in time");
   if (exchange.is_aborted()) return failed("was cut off");
   const http::Response& response = exchange.response();

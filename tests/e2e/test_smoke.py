@@ -1,6 +1,10 @@
 """[smoke]: a revision answers its request before anybody else can ask it."""
 
+import time
+
 from funcd import guests, hostile
+from funcd.binary import funcd
+from funcd.waiting import wait_until
 
 
 def version(number: int) -> bytes:
@@ -71,3 +75,49 @@ def test_the_same_file_again_is_tried_again(folder, start):
 def test_a_store_is_there(folder, server):
     folder.put("hello", guests.prints('{"data":"hi","status":200}'), 'contract = "wws"\n' + SMOKE)
     server.wait_body("/hello", "hi")
+
+
+def test_one_that_takes_long_delays_nobody_else(folder, server):
+    folder.put("slow", guests.sleeps(5, "{}"), '[smoke]\npath = "/slow"\n')
+    began = time.monotonic()
+    wait_until(lambda: "slow" in server.functions(), "it is seen")
+    folder.put("hello", version(1))
+    server.wait_body("/hello", '{"v":1}')
+    folder.put("other", version(2), '[smoke]\npath = "/other"\n')
+    server.wait_body("/other", '{"v":2}')
+    assert time.monotonic() - began < 4
+    assert server.functions()["slow"]["state"] == "building"
+    server.wait_state("slow", "live")
+    assert time.monotonic() - began >= 5
+
+
+def test_a_newer_one_does_not_wait_for_it(folder, server):
+    folder.put("hello", version(1), SMOKE)
+    server.wait_body("/hello", '{"v":1}')
+    folder.put("hello", guests.sleeps(9, "{}"))
+    server.wait_state("hello", "building")
+    began = time.monotonic()
+    folder.put("hello", version(2))
+    server.wait_body("/hello", '{"v":2}')
+    assert time.monotonic() - began < 4
+
+
+def test_the_server_ends_meanwhile(folder, server):
+    folder.put("hello", guests.sleeps(9, "{}"), SMOKE)
+    server.wait_state("hello", "building")
+    server.terminate()
+    assert server.wait_exit(seconds=4) == 0
+    server.may_die = True
+
+
+def test_check_asks_too(folder, tmp_path):
+    folder.put("hello", version(1), SMOKE + "expect_status = 201\n")
+    folder.put("other", version(1), '[smoke]\npath = "/other"\n')
+    words = "its smoke request GET /hello was answered with 200"
+    flags = ["--cache-dir", tmp_path / "cache"]
+    for arguments in (["check", folder.path / "hello.wasm"], ["check", folder.path],
+                      ["serve", folder.path, "--check"]):
+        done = funcd(*arguments, *flags)
+        assert done.returncode == 1 and words in done.stdout.decode(), done
+    done = funcd("check", folder.path / "other.wasm", *flags)
+    assert done.returncode == 0 and "smoke     GET /other: status 200" in done.stdout.decode(), done
