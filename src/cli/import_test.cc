@@ -1,12 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/file.h"
 #include "cli/import_plan.h"
 #include "cli/import_project.h"
 #include "cli/import_spin_manifest.h"
+#include "cli/import_staging.h"
 #include "cli/import_write.h"
 #include "registry/manifest.h"
 #include "testing/temp_folder.h"
@@ -16,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 TEST(ImportName, IsServable) {
   EXPECT_EQ(servable_name("api/users"), "api/users");
@@ -93,6 +96,36 @@ TEST(ImportWrite, MovesFilesBackWhenOneCannotBePlaced) {
   EXPECT_THAT(written.error().message, HasSubstr("d/a.wasm"));
   EXPECT_EQ(*read_text_file(folder / "a.toml", 100), "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+// What is left of an import that was killed, what only looks like it, and what is in use.
+TEST(ImportWrite, RemovesWhatAnImportThatWasKilledHasLeft) {
+  namespace fs = std::filesystem;
+  const TempFolder above;
+  const std::string folder = above / "functions";
+  const auto names_in = [](const std::string& path) {
+    std::vector<std::string> names;
+    for (const auto& item : fs::directory_iterator(path)) names.push_back(item.path().filename());
+    std::ranges::sort(names);
+    return names;
+  };
+  const std::vector<ImportFile> files = {{.path = "a.toml", .source = {}, .text = "x"}};
+  above.write("functions.import-Ab12cd/a.toml", "left");
+  above.write("functions.import-notes/a.toml", "of the user's: one letter less");
+  ASSERT_TRUE(write_files(files, folder, {}));
+  EXPECT_THAT(names_in(above.path()), ElementsAre("functions", "functions.import-notes"));
+
+  above.write("functions/.import-Ab12cd/d/.backup-0", "left");
+  above.write("functions/.import-file12", "no folder");
+  above.write("elsewhere/kept", "kept");
+  above.link("functions/.import-link12", "../elsewhere");
+  const auto used = ImportStaging::create(folder + "/");
+  ASSERT_TRUE(used);
+  ASSERT_TRUE(write_files({{.path = "b.toml", .source = {}, .text = "x"}}, folder, {}));
+  EXPECT_THAT(names_in(folder),
+              UnorderedElementsAre(fs::path(used->path()).filename().string(), ".import-file12",
+                                   ".import-link12", "a.toml", "b.toml"));
+  EXPECT_EQ(*read_text_file(above / "elsewhere/kept", 100), "kept");
 }
 
 }  // namespace

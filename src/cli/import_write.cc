@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "cli/import_project.h"
+#include "cli/import_staging.h"
 
 namespace funcd::cli {
 namespace {
@@ -82,36 +83,13 @@ Result<std::vector<FileFate>> fates_of(const std::vector<ImportFile>& files,
               count > kNamedMax ? ", ..." : "");
 }
 
-// A folder of its own for what is written before it is moved into place; gone with this.
-class Staging {
- public:
-  static Result<Staging> create(const std::string& beside) {
-    std::string pattern = beside + ".import-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) return fail("{}: {}", pattern, errno_text(errno));
-    return Staging(std::move(pattern));
-  }
-  Staging(Staging&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  Staging& operator=(Staging&&) = delete;
-  ~Staging() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  void keep() { path_.clear(); }
-
-  Result<> write(const ImportFile& file) const {
-    const std::string target = path_ + "/" + file.path;
-    std::error_code error;
-    fs::create_directories(fs::path(target).parent_path(), error);
-    if (error) return fail("{}: {}", target, error.message());
-    return write_file(target, bytes_of(TRY(content_of(file))));
-  }
-
- private:
-  explicit Staging(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
+Result<> write_below(const std::string& folder, const ImportFile& file) {
+  const std::string target = folder + "/" + file.path;
+  std::error_code error;
+  fs::create_directories(fs::path(target).parent_path(), error);
+  if (error) return fail("{}: {}", target, error.message());
+  return write_file(target, bytes_of(TRY(content_of(file))));
+}
 
 // Moves files into a folder that is there, and back when one of them cannot be.
 class Placement {
@@ -189,8 +167,8 @@ Result<> write_new_folder(const std::vector<ImportFile>& files, const std::strin
   const fs::path above = fs::path(folder).parent_path();
   if (!above.empty()) fs::create_directories(above, error);
   if (error) return fail("{}: {}", above.string(), error.message());
-  Staging staging = TRY(Staging::create(folder));
-  for (const ImportFile& file : files) TRY(staging.write(file));
+  ImportStaging staging = TRY(ImportStaging::create(folder));
+  for (const ImportFile& file : files) TRY(write_below(staging.path(), file));
   ::chmod(staging.path().c_str(), kFolderMode);
   if (::renameat2(AT_FDCWD, staging.path().c_str(), AT_FDCWD, folder.c_str(), RENAME_NOREPLACE) !=
       0) {
@@ -202,9 +180,9 @@ Result<> write_new_folder(const std::vector<ImportFile>& files, const std::strin
 
 Result<> write_into(const std::vector<ImportFile>& files, const std::vector<FileFate>& fates,
                     const std::string& folder) {
-  const Staging staging = TRY(Staging::create(folder + "/"));
+  const ImportStaging staging = TRY(ImportStaging::create(folder + "/"));
   for (std::size_t i = 0; i < files.size(); ++i) {
-    if (fates[i] != FileFate::unchanged) TRY(staging.write(files[i]));
+    if (fates[i] != FileFate::unchanged) TRY(write_below(staging.path(), files[i]));
   }
   Placement placement(staging.path(), folder);
   for (const std::size_t i : placing_order(files)) {

@@ -21,7 +21,8 @@ struct WriteOptions {
 // it. Whole or not at all: what fails leaves the folder as it was. A folder that is new appears at
 // once; in one that is there every file does, modules last, so that a server that watches it sees
 // each with its sidecar. No link in the folder is followed. Ended in the middle, by kill -9, it
-// leaves whole files only, and the same call goes on from there.
+// leaves whole files only, and the same call goes on from there; what it has left besides, the next
+// call removes.
 [[nodiscard]] Result<std::vector<FileFate>> write_files(const std::vector<ImportFile>& files,
                                                         const std::string& folder,
                                                         const WriteOptions& options);
