@@ -33,11 +33,7 @@ pub unsafe extern "C" fn fb_program_load(
 ) -> Option<Box<Program>> {
     let loaded = unsafe { load(engine, path, slice(code, size), has_files) };
     let code = give(loaded, error)?;
-    let engine_of_it = match &code {
-        Code::Module(_) => &engine.engine,
-        Code::Component(component) => component.pre.engine(),
-    };
-    Some(Box::new(Program { engine: engine_of_it.clone(), host: engine.host, code }))
+    Some(Box::new(Program { engine: engine.engine.clone(), host: engine.host, code }))
 }
 
 /// # Safety
@@ -54,20 +50,11 @@ unsafe fn load(
         None => Engine::detect_precompiled(code),
     };
     if matches!(kind, Some(Precompiled::Component)) {
-        let read = |linker: &component::Linker<_>| match path {
-            Some(path) => unsafe { component::Component::deserialize_file(linker.engine(), path) },
-            None => unsafe { component::Component::deserialize(linker.engine(), code) },
+        let component = match path {
+            Some(path) => unsafe { component::Component::deserialize_file(&engine.engine, path) },
+            None => unsafe { component::Component::deserialize(&engine.engine, code) },
         };
-        // Code of one engine is refused by the other before anything of it is used.
-        let linker = engine.components()?;
-        let (linker, component) = match read(linker) {
-            Ok(component) => (linker, component),
-            Err(error) => {
-                let linker = engine.concurrent_components()?;
-                (linker, read(linker).map_err(|_| error)?)
-            }
-        };
-        return Ok(Code::Component(Component::new(linker, &component)?));
+        return Ok(Code::Component(Component::new(engine.components()?, &component?)?));
     }
     let module = match path {
         Some(path) => unsafe { Module::deserialize_file(&engine.engine, path) },

@@ -81,6 +81,12 @@ S3Error explain(const S3Endpoint& endpoint, std::string_view what, const std::st
 }
 
 S3Error explain(const S3Endpoint& endpoint, const WebError& error) {
+  if (error.is_distrust) {
+    return {
+        .kind = S3Error::Kind::refused,
+        .message = fmt::format("{}: {} is not to be trusted: {}", format_s3_url(endpoint.location),
+                               endpoint.host_text, error.message)};
+  }
   return {.kind = error.is_stopped ? S3Error::Kind::stopped : S3Error::Kind::unreachable,
           .message = fmt::format("{}: {} does not answer: {}", format_s3_url(endpoint.location),
                                  endpoint.host_text, error.message)};

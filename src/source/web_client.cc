@@ -123,6 +123,18 @@ FieldList fields_of(const WebRequest& request) {
   return FieldList(list);
 }
 
+// What to do about a certificate that is not trusted. The words are OpenSSL's.
+std::string_view remedy_of(std::string_view words) {
+  const auto has = [words](std::string_view part) {
+    return words.find(part) != std::string_view::npos;
+  };
+  if (has("expired") || has("not yet valid")) {
+    return "; have it renewed, or set this machine's clock with NTP";
+  }
+  if (has("target host name")) return "; name the server as its certificate does";
+  return "; name the certificate authority's file in AWS_CA_BUNDLE if it is one of your own";
+}
+
 // curl's words for it, in ours where they would not help.
 std::string message_of(CURLcode code, const char* detail) {
   std::string text = *detail != '\0' ? detail : curl_easy_strerror(code);
@@ -130,8 +142,11 @@ std::string message_of(CURLcode code, const char* detail) {
   if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   }
-  if (code == CURLE_PEER_FAILED_VERIFICATION) {
-    text += "; name the certificate authority's file in AWS_CA_BUNDLE if it is one of your own";
+  if (code == CURLE_PEER_FAILED_VERIFICATION) text += remedy_of(text);
+  if (code == CURLE_SSL_CACERT_BADFILE) text += "; check AWS_CA_BUNDLE";
+  const bool is_plain = text.find("wrong version number") != std::string::npos;
+  if (code == CURLE_SSL_CONNECT_ERROR && is_plain) {
+    text += "; if it speaks no TLS, begin its address with http://";
   }
   return text;
 }
@@ -214,8 +229,10 @@ tl::expected<WebResponse, WebError> WebClient::send(const WebRequest& request,
     return tl::unexpected(WebError{.message = transfer.sink_error, .is_sinks = true});
   }
   if (code != CURLE_OK) {
-    return tl::unexpected(WebError{.message = message_of(code, detail.data()),
-                                   .is_stopped = code == CURLE_ABORTED_BY_CALLBACK});
+    return tl::unexpected(WebError{
+        .message = message_of(code, detail.data()),
+        .is_stopped = code == CURLE_ABORTED_BY_CALLBACK,
+        .is_distrust = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE});
   }
   // An empty body has no piece.
   if (transfer.goes_to_sink()) {

@@ -54,9 +54,10 @@ struct WebResponse {
 
 // Why there is no answer.
 struct WebError {
-  std::string message;      // "cannot connect to 127.0.0.1:7070: connection refused"
-  bool is_sinks = false;    // what on_head or on_body said
-  bool is_stopped = false;  // by the stop token
+  std::string message;       // "cannot connect to 127.0.0.1:7070: connection refused"
+  bool is_sinks = false;     // what on_head or on_body said
+  bool is_stopped = false;   // by the stop token
+  bool is_distrust = false;  // the server's certificate is not one to trust
 };
 
 // One connection at a time to servers that are asked, kept open between requests. For one thread.

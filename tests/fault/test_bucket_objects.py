@@ -1,7 +1,6 @@
 """Objects that change, end early or are not what they are said to be; a copy that is damaged."""
 
 import hashlib
-import random
 from pathlib import Path
 
 from funcd import guests
@@ -13,16 +12,7 @@ from funcd.waiting import wait_until
 
 def version(number: int, padding: int = 0) -> bytes:
     wasm = guests.prints(f'{{"v":{number}}}')
-    if padding:  # a custom section, which no compiler looks at
-        noise = random.Random(number).randbytes(padding)
-        size, count = b"", len(noise) + 2
-        while True:
-            size += bytes([count & 0x7F | (0x80 if count > 0x7F else 0)])
-            count >>= 7
-            if not count:
-                break
-        wasm += b"\x00" + size + b"\x01n" + noise
-    return wasm
+    return wasm + guests.padding(number, padding) if padding else wasm
 
 
 def body(number: int) -> bytes:

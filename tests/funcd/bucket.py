@@ -7,10 +7,12 @@ import http.client
 import os
 import re
 import socket
+import ssl
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
+from funcd.certificates import Certificate
 from funcd.waiting import wait_until
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "funcd"
@@ -37,8 +39,10 @@ def free_port() -> int:
 class Gateway:
     """Keeps its port from one start to the next, as a server that comes back does."""
 
-    def __init__(self, folder: Path, port: int | None = None):
+    def __init__(self, folder: Path, port: int | None = None,
+                 certificate: Certificate | None = None):
         self.folder = folder
+        self.certificate = certificate
         self.data = folder / "data"
         self.data.mkdir(parents=True)
         self.port = port or free_port()
@@ -46,7 +50,7 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -60,8 +64,11 @@ class Gateway:
     def start(self) -> "Gateway":
         assert self.process is None
         log = open(self.folder / "log", "ab")
+        tls = []
+        if self.certificate:
+            tls = ["--cert", self.certificate.chain, "--key", self.certificate.key]
         self.process = subprocess.Popen(
-            [find_gateway(), "--port", f"127.0.0.1:{self.port}", "--region", REGION,
+            [find_gateway(), "--port", f"127.0.0.1:{self.port}", "--region", REGION, *tls,
              "posix", self.data],
             env={**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET},
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -93,6 +100,12 @@ class Gateway:
         answer = self.request("PUT", f"/{name}")
         assert answer.status == 200, answer.body
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self.certificate:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        trusting = ssl.create_default_context(cafile=self.certificate.authority)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=trusting)
+
     def request(self, method: str, path: str, body: bytes = b"", fields: dict | None = None):
         """One signed request (AWS Signature Version 4), written down again for the tests."""
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -113,7 +126,7 @@ class Gateway:
         signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
         signed["authorization"] = (f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, "
                                    f"SignedHeaders={names}, Signature={signature}")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = self._connection()
         try:
             connection.request(method, target, body=body or None, headers=signed)
             answer = connection.getresponse()

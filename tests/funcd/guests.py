@@ -5,6 +5,7 @@ Every function here returns the bytes of a module. Memory: scratch below 1024, f
 """
 
 import json
+import random
 from functools import lru_cache
 
 import wasmtime
@@ -114,6 +115,17 @@ _POLL_CLOCK = """
   (if (call $poll_oneoff (i32.const 64) (i32.const 128) (i32.const 1) (i32.const 16))
     (then unreachable)))
 """
+
+
+def padding(seed: int, count: int) -> bytes:
+    """A custom section of so many random bytes, which no compiler looks at: to be appended."""
+    noise = random.Random(seed).randbytes(count)
+    size, left = b"", count + 2
+    while True:
+        size += bytes([left & 0x7F | (0x80 if left > 0x7F else 0)])
+        left >>= 7
+        if not left:
+            return b"\x00" + size + b"\x01n" + noise
 
 
 def sleeps(seconds: float, then: bytes | str, *, extra: str = "") -> bytes:

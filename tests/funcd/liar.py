@@ -99,3 +99,66 @@ class CuttingProxy:
     def close(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+class HoldingProxy:
+    """Passes bytes on to a server, both ways, until so many have gone; then it holds all of them.
+
+    Whoever uses it stands still at that moment, and `held` is set: the moment to end it.
+    """
+
+    def __init__(self, to_port: int):
+        proxy = self
+        self.held = threading.Event()
+        self._changed = threading.Condition()
+        self._left: int | None = None  # None: no end
+        self.passed = 0
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                with contextlib.suppress(OSError), \
+                        socket.create_connection(("127.0.0.1", to_port)) as server:
+                    threading.Thread(target=proxy._pass, args=(self.request, server),
+                                     daemon=True).start()
+                    proxy._pass(server, self.request)
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def hold_after(self, count: int | None) -> None:
+        """From now on; None: not at all, and what is held goes on."""
+        with self._changed:
+            self._left, self.passed = count, 0
+            self.held.clear()
+            self._changed.notify_all()
+
+    def _take(self, wanted: int) -> int:
+        with self._changed:
+            while self._left == 0:
+                self.held.set()
+                self._changed.wait()
+            count = wanted if self._left is None else min(wanted, self._left)
+            if self._left is not None:
+                self._left -= count
+            self.passed += count
+            return count
+
+    def _pass(self, source: socket.socket, target: socket.socket):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                while data:
+                    count = self._take(len(data))
+                    target.sendall(data[:count])
+                    data = data[count:]
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.hold_after(None)
+        self._server.shutdown()
+        self._server.server_close()
