@@ -30,7 +30,7 @@
 namespace {
 
 constexpr int kEventsMax = 64;
-constexpr std::size_t kConnectionsMax = 1024;  // descriptors above are refused
+constexpr std::size_t kConnectionsMax = 8192;  // descriptors above are refused
 constexpr std::size_t kReadBytesMax = 16384;
 
 [[noreturn]] void die(const char* what) {

@@ -9,12 +9,18 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rig.server import BenchError, Server
 
 ANSWER_TIMEOUT_S = 60.0
 WARM_UP_S = 1
+WRK_TIMEOUT_S = 10
+
+
+class NotAllAnswered(BenchError):
+    """A server that answers some requests with an error, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -114,14 +120,16 @@ def sequential(server: Server, request: Request, expected: bytes, seconds: float
 
 
 def wrk(server: Server, request: Request, core: int | None, seconds: int,
-        connections: int = 16) -> Load:
-    """One run of wrk; an error or an answer that is no 2xx is a BenchError."""
+        connections: int = 16, paths: Sequence[str] = ()) -> Load:
+    """One run of wrk; an error or an answer that is no 2xx is a BenchError. With `paths` they are
+    asked in turn."""
     pin = [] if core is None else ["taskset", "-c", str(core)]
-    command = pin + ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    command = pin + ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
+                     f"--timeout={WRK_TIMEOUT_S}s"]
     command += [f"--header={name}: {value}" for name, value in request.headers.items()]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         # wrk reads it once for itself and once for each of its threads, so it is a file.
-        script.write(_script(request))
+        script.write(_script(request) + _turns(paths))
         script.flush()
         return _wrk(server, command + ["-s", script.name, server.url(request.path)], seconds)
 
@@ -141,10 +149,25 @@ def _script(request: Request) -> str:
     return f"wrk.method = {json.dumps(request.method)}\nwrk.body = {body}"
 
 
+def _turns(paths: Sequence[str]) -> str:
+    if not paths:
+        return ""
+    listed = ", ".join(json.dumps(path) for path in paths)
+    return f"""
+local paths, requests, turn = {{{listed}}}, {{}}, 0
+function init()
+  for i, path in ipairs(paths) do requests[i] = wrk.format(nil, path) end
+end
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
+end"""
+
+
 def _parse(name: str, output: str, cpu_s: float, others: float) -> Load:
-    for trouble in ("Socket errors", "Non-2xx"):
-        if trouble in output:
-            raise BenchError(f"{name}: wrk reports errors:\n{output}")
+    trouble = re.search(r"(?:Socket errors|Non-2xx).*", output)
+    if trouble:
+        raise NotAllAnswered(f"{name}: wrk reports errors: {trouble[0]}")
     requests = re.search(r"(\d+) requests in", output)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
     if not requests or not rate or int(requests[1]) == 0:

@@ -170,11 +170,11 @@ def _versions() -> str:
                       f"wasmtime {WASMTIME_VERSION}", python])
 
 
-def write(text: str, file: Path) -> None:
+def write(text: str, file: Path, begin_mark: str = BEGIN) -> None:
     """Replaces what lies between the two marks; the prose around it stays."""
-    page = file.read_text() if file.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
-    before, begin, rest = page.partition(BEGIN)
+    page = file.read_text() if file.exists() else f"# Benchmarks\n\n{begin_mark}\n{END}\n"
+    before, begin, rest = page.partition(begin_mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"bench: {file}: has no '{BEGIN}' and '{END}' to write between")
-    file.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+        raise SystemExit(f"bench: {file}: has no '{begin_mark}' and '{END}' to write between")
+    file.write_text(f"{before}{begin_mark}\n{text}{END}{after}")

@@ -31,6 +31,7 @@ WASMTIME_FLAGS = (
     "pooling-max-memory-size=67108864", "pooling-pagemap-scan=y",
 )
 PYTHON_PACKAGES = ("aiofiles", "fastapi", "uvicorn", "wasmtime")
+PLOT_PACKAGES = ("matplotlib",)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _need_python_packages() -> None:
     if not PYTHON.exists():
         say("making a Python environment for the article's server")
         run_tool([sys.executable, "-m", "venv", str(VENV)])
-    imports = [str(PYTHON), "-c", f"import {', '.join(PYTHON_PACKAGES)}"]
+    imports = [str(PYTHON), "-c", f"import {', '.join(PYTHON_PACKAGES + PLOT_PACKAGES)}"]
     if subprocess.run(imports, capture_output=True, check=False).returncode != 0:
         run_tool([str(PYTHON), "-m", "pip", "install", "--quiet", "-r",
                   str(BENCH / "requirements.txt")])
