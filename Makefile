@@ -12,6 +12,7 @@ help:
 	@echo "make test       build all, run every test; the last line is the count"
 	@echo "make build      build/release/funcd"
 	@echo "make examples   the example functions, from source, into $(EXAMPLES)"
+	@echo "make languages  those in Rust, JavaScript and Python, into build/languages"
 	@echo "make check      format, layers, docs, headers, lints"
 	@echo "make bench      funcd beside its peers and its floors, one table"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60)"
@@ -31,6 +32,11 @@ examples:
 	@tools/setup examples
 	@tools/with examples/build $(EXAMPLES)
 
+.PHONY: languages
+languages:
+	@tools/setup examples languages
+	@tools/with examples/build-languages build/languages
+
 .PHONY: serve
 serve: build examples
 	@exec build/release/funcd serve $(EXAMPLES) --listen $(ADDRESS) \
@@ -38,12 +44,12 @@ serve: build examples
 
 .PHONY: test
 test:
-	@tools/setup build examples test
+	@tools/setup build examples languages test
 	@tools/test all
 
 .PHONY: asan tsan
 asan tsan:
-	@tools/setup build examples test
+	@tools/setup build examples languages test
 	@tools/test $@
 
 .PHONY: check
@@ -53,7 +59,7 @@ check:
 
 .PHONY: bench
 bench:
-	@tools/setup build examples bench
+	@tools/setup build examples languages bench
 	@tools/with bench/run
 
 .PHONY: fuzz

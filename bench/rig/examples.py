@@ -17,7 +17,7 @@ KIB = Request("/echo", "POST", b"0123456789abcdef" * 64,
               {"content-type": "application/octet-stream"})
 
 # Example components, each in a file of its name: what it answers.
-COMPONENTS = {"hello": b"hello"}
+COMPONENTS = {"hello": b"hello", "rust": b"hello", "javascript": b"hello"}
 
 EXAMPLES = (
     Request("/gojson"),

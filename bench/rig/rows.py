@@ -53,6 +53,12 @@ TITLES = {
     "funcd/component-hello": "**funcd, component hello** (C, `wasi:http`, limits on)",
     "wasmtime/component-hello": "wasmtime serve, its best flags, component hello",
     "engine/component-hello": "funcd's engine alone in a loop, component hello",
+    "funcd/component-rust": "**funcd, component hello in Rust**",
+    "wasmtime/component-rust": "wasmtime serve, its best flags, component hello in Rust",
+    "engine/component-rust": "funcd's engine alone in a loop, component hello in Rust",
+    "funcd/component-javascript": "**funcd, component hello in JavaScript** (StarlingMonkey)",
+    "wasmtime/component-javascript": "wasmtime serve, its best flags, component hello in JavaScript",
+    "engine/component-javascript": "funcd's engine alone in a loop, component hello in JavaScript",
     "engine/cjson": "funcd's engine alone in a loop, cjson",
     "engine/gojson": "funcd's engine alone in a loop, gojson",
     "engine/gojson-reactor": "funcd's engine alone in a loop, gojson as a reactor",
@@ -130,10 +136,11 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
         attempt(["nginx"], lambda: bench.nginx(ANSWER))
     attempt([*both("funcd"), *(f"funcd/{name}" for name in (*STARTED, "echo"))],
             lambda: _funcd(bench))
-    components = [COMPONENT + name for name in COMPONENTS]
+    names = bench.component_names(COMPONENTS)
+    components = [COMPONENT + name for name in names]
     attempt([f"funcd/{name}" for name in components], lambda: _funcd_components(bench))
     if bench.wasmtime:
-        for name in COMPONENTS:
+        for name in names:
             attempt([f"wasmtime/{COMPONENT}{name}"], lambda name=name: bench.wasmtime_serve(name))
     for key in filter(wanted, [*both("engine"), *(f"engine/{name}" for name in STARTED),
                                *(f"engine/{name}" for name in components)]):
@@ -159,7 +166,7 @@ def _funcd_components(bench: Bench) -> Server:
     server = bench.funcd("funcd, components", bench.components, bench.folder / "cache-components",
                          bench.server_core, workers=1)
     try:
-        wait_for_all(server, [Request(f"/{name}") for name in COMPONENTS])
+        wait_for_all(server, [Request(f"/{name}") for name in bench.component_names(COMPONENTS)])
     except BenchError:
         server.stop()
         raise

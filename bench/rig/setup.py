@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ WASMTIME_FLAGS = (
     "pooling-max-unused-warm-slots=64", "pooling-decommit-batch-size=32",
     "pooling-max-memory-size=67108864", "pooling-pagemap-scan=y",
 )
+LANGUAGES = ("rust", "javascript")
 PYTHON_PACKAGES = ("aiofiles", "fastapi", "uvicorn", "wasmtime")
 PLOT_PACKAGES = ("matplotlib",)
 
@@ -66,6 +68,10 @@ class Bench:
                    *(f"-O{flag}" for flag in WASMTIME_FLAGS),
                    str(self.components / f"{component}.wasm")]
         return Server("wasmtime serve", command, self.server_core, port=port)
+
+    def component_names(self, wanted: Iterable[str]) -> list[str]:
+        """Those that are built: a language may be left out where its toolchain is not to be had."""
+        return [name for name in wanted if (self.components / f"{name}.wasm").exists()]
 
     def wazero(self) -> Server:
         command = [str(self.folder / "wazero_server"), str(self.examples)]
@@ -121,6 +127,7 @@ def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Ben
         run_tool(["tools/build", "release", "funcd", "epoll_floor", "engine_floor"])
         run_tool([str(ROOT / "examples" / "build"), str(examples)])
         run_tool([str(ROOT / "examples" / "build-components"), str(components)])
+        _build_languages(examples.parent / "languages", components)
     for binary in (build / "funcd", build / "bench/epoll_floor", build / "bench/engine_floor",
                    examples / "gojson.wasm", examples / "cjson.wasm", components / "hello.wasm"):
         if not binary.exists():
@@ -132,6 +139,17 @@ def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Ben
     if len(cores) < 2:
         raise BenchError("one core only: server and client need one each")
     return Bench(build, examples, components, folder, cores[0], cores[-1], _wasmtime())
+
+
+def _build_languages(languages: Path, components: Path) -> None:
+    """Those that have rows, beside the components in C."""
+    run_tool([str(ROOT / "examples" / "build-languages"), str(languages)])
+    for language in LANGUAGES:
+        built = languages / language / "http.wasm"
+        if built.exists():
+            shutil.copyfile(built, components / f"{language}.wasm")
+        else:
+            say(f"{built}: is not there, its rows are left out; run: tools/setup languages")
 
 
 def _wasmtime() -> Path | None:

@@ -6,6 +6,8 @@ import subprocess
 from functools import lru_cache
 from pathlib import Path
 
+import pytest
+
 from funcd.binary import ROOT
 
 BUILT = ROOT / "build" / "examples"
@@ -37,3 +39,30 @@ def component(name: str) -> bytes:
 
 def copy_examples(into: Path) -> None:
     shutil.copytree(build_examples(), into, dirs_exist_ok=True)
+
+
+def build_languages() -> tuple[Path, str]:
+    """The folder of what is built from examples/languages, and what the build says of the rest."""
+    into = ROOT / "build" / "languages"
+    into.mkdir(parents=True, exist_ok=True)
+    with open(ROOT / "build" / "languages.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run([ROOT / "tools" / "with", ROOT / "examples" / "build-languages", into],
+                              check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return into, done.stderr.strip()
+
+
+@lru_cache(maxsize=None)
+def language_file(name: str) -> Path:
+    """`rust/http`: its module. Where its toolchain is not to be had, the test is skipped."""
+    folder, left_out = build_languages()
+    file = folder / f"{name}.wasm"
+    if not file.exists():
+        pytest.skip(f"{name} is not built: {left_out}")
+    return file
+
+
+def language(name: str) -> tuple[bytes, str]:
+    """Module and sidecar."""
+    file = language_file(name)
+    return file.read_bytes(), file.with_suffix(".toml").read_text()
