@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import time
@@ -132,7 +131,7 @@ def _contenders(bench: Bench) -> Iterator[tuple[str, Callable[[], Server], Reque
         wait_for_all(funcd)
         answer.write_bytes(load.raw_answer(funcd.port, "/cjson"))
     yield "bare epoll server", lambda: bench.epoll_floor(answer), cjson, ANSWER
-    if shutil.which("nginx"):
+    if bench.nginx_binary:
         yield "nginx", lambda: bench.nginx(ANSWER), cjson, ANSWER
     yield "funcd, cjson", lambda: _funcd(bench, bench.examples, "curves-cache"), cjson, ANSWER
     yield ("funcd, component", lambda: _optimized(_funcd(bench, bench.components, "curves-comp"),

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from rig.moments import Moment
 from rig.rows import Row
-from rig.setup import BENCH, PYTHON, PYTHON_PACKAGES, ROOT, WASMTIME_VERSION
+from rig.setup import (
+    BENCH,
+    PYTHON,
+    PYTHON_PACKAGES,
+    ROOT,
+    WASMTIME_VERSION,
+    WORKERD_VERSION,
+    find_peer,
+)
 
 BEGIN = "<!-- bench/run writes from here -->"
 END = "<!-- to here -->"
@@ -170,8 +178,15 @@ def _versions() -> str:
            f"*[', ' + p + ' ' + m.version(p) for p in {PYTHON_PACKAGES}])")
     python = subprocess.run([str(PYTHON), "-c", ask], capture_output=True, text=True,
                             check=False).stdout.strip().replace(" ,", ",")
-    return ", ".join([go, f"wazero {wazero[1] if wazero else '?'}",
-                      f"wasmtime {WASMTIME_VERSION}", python])
+    versions = [go, f"wazero {wazero[1] if wazero else '?'}", f"wasmtime {WASMTIME_VERSION}"]
+    if find_peer(f"workerd-{WORKERD_VERSION}"):
+        versions.append(f"workerd {WORKERD_VERSION}")
+    nginx = find_peer("nginx")
+    if nginx:
+        said = subprocess.run([str(nginx), "-v"], capture_output=True, text=True,
+                              check=False).stderr
+        versions.append(said.strip().rpartition(": ")[2].replace("/", " "))
+    return ", ".join([*versions, python])
 
 
 def write(text: str, file: Path, begin_mark: str = BEGIN) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import statistics
 import subprocess
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ STARTED = {
     "gojson-reactor": ("--stdin", DATA, "--snapshot", "warm"),
     "gojson-snapshot": ("--env", f"DATA={DATA}", "--snapshot", "cold"),
 }
+WORKERD_FUNCTIONS = ("hello", "json", "echo", "cjson")
 AS_WRITTEN_S_MAX = 8.0
 
 
@@ -63,6 +63,10 @@ TITLES = {
     "engine/gojson": "funcd's engine alone in a loop, gojson",
     "engine/gojson-reactor": "funcd's engine alone in a loop, gojson as a reactor",
     "engine/gojson-snapshot": "funcd's engine alone in a loop, gojson from a snapshot",
+    "workerd/hello": "workerd, hello in JavaScript, its isolate kept",
+    "workerd/json": "workerd, the article's function in JavaScript, its isolate kept",
+    "workerd/echo": "workerd, echo of 1 KB in JavaScript, its isolate kept",
+    "workerd/cjson": "workerd, cjson.wasm, a new instance within its kept isolate",
     "wazero/cjson": "net/http + wazero, compiled once, cjson",
     "wazero/gojson": "net/http + wazero, compiled once, gojson",
     "kept/cjson": "the article's server, engine and module kept, cjson",
@@ -132,7 +136,7 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
     if wanted("floor"):
         attempt(["floor"], lambda: _floor(bench))
     attempt(["floor-echo"], lambda: bench.epoll_floor(None))
-    if shutil.which("nginx"):
+    if bench.nginx_binary:
         attempt(["nginx"], lambda: bench.nginx(ANSWER))
     attempt([*both("funcd"), *(f"funcd/{name}" for name in (*STARTED, "echo"))],
             lambda: _funcd(bench))
@@ -145,6 +149,9 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
     for key in filter(wanted, [*both("engine"), *(f"engine/{name}" for name in STARTED),
                                *(f"engine/{name}" for name in components)]):
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
+    if bench.workerd_binary:
+        for name in WORKERD_FUNCTIONS:
+            attempt([f"workerd/{name}"], lambda name=name: bench.workerd(name))
     attempt(both("wazero"), bench.wazero)
     attempt(both("kept"), lambda: bench.seed_server(SEED_KEPT))
     attempt(both("written"), lambda: bench.seed_server(SEED_AS_WRITTEN), is_slow=True)
@@ -178,8 +185,8 @@ def _asked(key: str) -> tuple[Request, bytes]:
     name = key.partition("/")[2] or key
     if name.endswith("echo"):
         return KIB, KIB.body
-    if name.startswith(COMPONENT):
-        component = name.removeprefix(COMPONENT)
+    component = name.removeprefix(COMPONENT)  # workerd has the same in JavaScript
+    if component in COMPONENTS:
         return Request(f"/{component}"), COMPONENTS[component]
     return Request("/cjson" if key == name else f"/{name}"), ANSWER
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -32,6 +33,8 @@ WASMTIME_FLAGS = (
     "pooling-max-memory-size=67108864", "pooling-pagemap-scan=y",
 )
 LANGUAGES = ("rust", "javascript")
+WORKERD = BENCH / "workerd"
+WORKERD_VERSION = json.loads((WORKERD / "package.json").read_text())["dependencies"]["workerd"]
 PYTHON_PACKAGES = ("aiofiles", "fastapi", "uvicorn", "wasmtime")
 PLOT_PACKAGES = ("matplotlib",)
 
@@ -46,7 +49,10 @@ class Bench:
     folder: Path
     server_core: int
     client_core: int
-    wasmtime: Path | None  # of the version that funcd is built with; tools/setup bench brings it
+    # Brought by tools/setup bench; without one its rows are left out.
+    wasmtime: Path | None  # of the version that funcd is built with
+    nginx_binary: Path | None
+    workerd_binary: Path | None
 
     def funcd(self, name: str, source: Path, cache: Path, core: int | None = None,
               workers: int | None = None) -> Server:
@@ -83,17 +89,25 @@ class Bench:
                    str(module.parent), "--port", "0", "--no-access-log"]
         return Server(module.stem, command, self.server_core, folder=self.folder)
 
+    def workerd(self, function: str) -> Server:
+        """A constant of bench/workerd/config.capnp."""
+        port = _free_port()
+        command = [str(self.workerd_binary), "serve", "-I", str(self.examples),
+                   str(WORKERD / "config.capnp"), function,
+                   "--socket-addr", f"http=127.0.0.1:{port}"]
+        return Server(f"workerd, {function}", command, self.server_core, port=port)
+
     def nginx(self, body: bytes) -> Server:
         port = _free_port()
         config = self.folder / "nginx.conf"
         config.write_text(_NGINX.format(folder=self.folder, port=port, body=body.decode()))
-        command = ["nginx", "-c", str(config), "-e", "/dev/null"]
+        command = [str(self.nginx_binary), "-c", str(config), "-e", "/dev/null"]
         return Server("nginx", command, self.server_core, port=port)
 
 
 _NGINX = """
 daemon off; master_process off; pid {folder}/nginx.pid; worker_processes 1; error_log /dev/null;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 8192; multi_accept on; }}
 http {{
   access_log off; keepalive_requests 1000000000; default_type application/json;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
@@ -138,7 +152,9 @@ def prepare(build: Path, examples: Path, folder: Path, is_building: bool) -> Ben
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise BenchError("one core only: server and client need one each")
-    return Bench(build, examples, components, folder, cores[0], cores[-1], _wasmtime())
+    return Bench(build, examples, components, folder, cores[0], cores[-1],
+                 wasmtime=_peer(f"wasmtime-{WASMTIME_VERSION}"), nginx_binary=_peer("nginx"),
+                 workerd_binary=_peer(f"workerd-{WORKERD_VERSION}"))
 
 
 def _build_languages(languages: Path, components: Path) -> None:
@@ -152,11 +168,18 @@ def _build_languages(languages: Path, components: Path) -> None:
             say(f"{built}: is not there, its rows are left out; run: tools/setup languages")
 
 
-def _wasmtime() -> Path | None:
-    kept = CACHE / "bin" / f"wasmtime-{WASMTIME_VERSION}"
-    if kept.exists():
-        return kept
-    say(f"wasmtime {WASMTIME_VERSION} is not there, its rows are left out; run: tools/setup bench")
+def find_peer(name: str) -> Path | None:
+    """From PATH, or what tools/setup bench has kept."""
+    installed = shutil.which(name)
+    kept = Path(installed) if installed else CACHE / "bin" / name
+    return kept if kept.exists() else None
+
+
+def _peer(name: str) -> Path | None:
+    found = find_peer(name)
+    if found:
+        return found
+    say(f"{name} is not there, its rows are left out; run: tools/setup bench")
     return None
 
 
