@@ -28,9 +28,10 @@ const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const COMPONENT_INSTANCE_BYTES_MAX: usize = 1 << 20;
 /// A component that waits in the middle of a call may run on one more.
 const SPARE_STACKS: u32 = 4;
-/// Slots that keep a finished instance's pages for the next of the same function. Each may hold
-/// `keep_resident_bytes`.
-const WARM_SLOTS_MAX: u32 = 16;
+/// Of the pool's slots, the share that keeps a finished instance's pages for the next of the same
+/// function. Each may hold `keep_resident_bytes`, until its program leaves memory; with fewer of them
+/// than functions in use, each run has its image mapped anew and its pages faulted in.
+const WARM_SLOTS_SHARE: u32 = 2;
 
 /// Initial memory that is kept as one image, with the zeros in it.
 const IMAGE_BYTES_MAX: u64 = 256 << 20;
@@ -87,7 +88,7 @@ fn config(options: &Options) -> Config {
         .max_tables_per_module(TABLES_PER_MODULE_MAX)
         .table_elements(options.table_elements_max as usize)
         .max_memory_size(options.memory_bytes_ceiling as usize)
-        .max_unused_warm_slots(WARM_SLOTS_MAX)
+        .max_unused_warm_slots(instances.div_ceil(WARM_SLOTS_SHARE))
         .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(keep_resident)
         .pagemap_scan(Enabled::Auto);
