@@ -83,8 +83,8 @@ class Dispatcher final : public http::Handler {
   }
   // Has a guest that used up its slice wait for its next one.
   void queue_for_slice(std::uint64_t key, Duration guest_elapsed);
-  // Gives one guest its slice: however many want one, the loop looks at its connections between
-  // two.
+  // Gives guests their slices, for about as long as one takes: however many want one, the loop
+  // looks at its connections in between.
   void give_slice();
   [[nodiscard]] Invocation* next_for_slice();
   // An engine::Waker's.
