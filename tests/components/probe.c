@@ -65,6 +65,29 @@ static void pass_on(int outparam, int response) {
   if ((uint8_t)result[1] != 0) finish_body(body, out);
 }
 
+// Tries to have a field sent that is none; says whether it was let.
+static void inject(int outparam, text name, text value) {
+  uint8_t result[24];
+  int fields = fields_new();
+  fields_append(fields, name.data, name.size, value.data, value.size, result);
+  int body = respond(outparam, 200, fields);
+  int stream = open_body(body);
+  write_all(stream, result[0] != 0 ? "refused" : "let", result[0] != 0 ? 7 : 3);
+  finish_body(body, stream);
+}
+
+// A body that says that it has that many bytes, and has five, some of them later.
+static void declare(int outparam, text length, int is_later) {
+  int fields = fields_new();
+  add_field(fields, TEXT("content-length"), length);
+  int body = respond(outparam, 200, fields);
+  int stream = open_body(body);
+  write_all(stream, "fi", 2);
+  if (is_later) nap(100);
+  write_all(stream, "ve!", 3);
+  finish_body(body, stream);
+}
+
 // GET http://AUTHORITY PATH
 static void fetch(int outparam, text authority, text path) {
   _Alignas(8) uint32_t result[16];
@@ -121,6 +144,14 @@ HANDLE(request, outparam) {
   if (is(path, "trap")) __builtin_trap();
   if (is(path, "loop")) for (volatile int i = 0;; ++i) {}
   if (is(path, "low")) return (void)respond(outparam, 103, fields_new());
+  if (is(path, "high")) return (void)respond(outparam, 600, fields_new());
+  if (is(path, "injects")) return inject(outparam, TEXT("x-a"), TEXT("b\r\nset-cookie: c"));
+  if (is(path, "injects-name")) return inject(outparam, TEXT("x-a: b\r\nset-cookie"), TEXT("c"));
+  if (is(path, "frames")) return inject(outparam, TEXT("transfer-encoding"), TEXT("chunked"));
+  if (is(path, "short")) return declare(outparam, TEXT("7"), 0);
+  if (is(path, "long")) return declare(outparam, TEXT("3"), 0);
+  if (is(path, "short-later")) return declare(outparam, TEXT("7"), 1);
+  if (is(path, "long-later")) return declare(outparam, TEXT("3"), 1);
   if (is(path, "twice")) {
     (void)begin(outparam, &body);
     answer(outparam, 200, TEXT("again"));

@@ -12,6 +12,9 @@ BEFORE = {
     "dropped": (502, "bad-output", "dropped its response-outparam"),
     "refused": (502, "bad-output", "error code internal-error"),
     "low": (502, "bad-output", "103"),
+    "high": (502, "bad-output", "its status 600 is not one from 200 to 599"),
+    "short": (502, "bad-output", "ended after 5 of the 7 bytes"),
+    "long": (502, "bad-output", "is longer than the 3 bytes"),
     "trap": (500, "trap", "unreachable"),
     "loop": (504, "time-limit", "limit"),
     "lazy": (504, "time-limit", "limit"),
@@ -20,6 +23,8 @@ CUT = {
     "trap-later": (b"begun", "trap"),
     "hang-later": (b"begun", "time-limit"),
     "drop-later": (b"begun", "bad-output"),
+    "short-later": (b"five!", "bad-output"),
+    "long-later": (b"fi", "bad-output"),
     "endless": (None, "output-too-large"),
 }
 
@@ -51,8 +56,21 @@ def test_after_the_head(server, name):
             whole += piece
     assert whole.startswith(b"HTTP/1.1 200")
     assert not whole.endswith(b"0\r\n\r\n"), "it looks whole"
+    head, _, sent = whole.partition(b"\r\n\r\n")
+    if b"content-length: " in head:
+        declared = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
+        assert len(sent) < declared, "it looks whole"
     assert body is None or body in whole
     server.stderr.wait_for(f"function=probe .*reason={reason}", since=seen)
+
+
+@pytest.mark.parametrize("name", ["injects", "injects-name", "frames"])
+def test_no_field_is_smuggled_in(server, name):
+    with server.connect() as connection:
+        answer = connection.request("GET", f"/probe/{name}")
+        assert (answer.status, answer.body) == (200, b"refused")
+        assert answer.header("set-cookie") is None and answer.header("x-a") is None
+        assert connection.request("GET", "/hello").body == b"hello"
 
 
 def test_two_answers_are_a_trap(server):
