@@ -61,6 +61,9 @@ BARS = (
     Bar("spinner-end", None, 50, "a spinner ends after its limit, ms"),
     Bar("sleepers", None, 400, "RSS with 5,000 invocations asleep, MiB"),
     Bar("sleepers-p99", None, 5, "p99 beside what sleeps, over that alone, ms"),
+    Bar("many-start", None, 300, "restart with 1,000 functions to the first answer, ms"),
+    Bar("many-rss", None, 40, "RSS per idle function, KiB"),
+    Bar("many-spread", None, 115, "CPU per request, 10,000 functions, of that of one, %"),
     Bar("rss", None, 64, "RSS after the requests, compiled by itself, MiB"),
     Bar("rss-warm", None, 64, "RSS after the requests, from the cache, MiB"),
 )
