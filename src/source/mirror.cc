@@ -169,16 +169,20 @@ void Mirror::adopt_tree() {
   }
 }
 
+bool Mirror::has_whole(const Entries::value_type& entry) const {
+  struct stat status {};
+  return ::lstat(fmt::format("{}/{}", tree_, entry.first).c_str(), &status) == 0 &&
+         S_ISREG(status.st_mode) &&
+         static_cast<std::uint64_t>(status.st_size) == entry.second.bytes &&
+         nanoseconds(status.st_mtim) == entry.second.modified_ns;
+}
+
 // Finishes what was begun, and drops what is not as it was written.
 void Mirror::check_entries() {
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     auto& [path, wanted] = *entry;
     const std::string file = fmt::format("{}/{}", tree_, path);
-    struct stat status {};
-    const bool is_same = ::lstat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-                         static_cast<std::uint64_t>(status.st_size) == wanted.bytes &&
-                         nanoseconds(status.st_mtim) == wanted.modified_ns;
-    if (is_same) {
+    if (has_whole(*entry)) {
       ++entry;
       continue;
     }

@@ -42,6 +42,8 @@ class Mirror {
 
   [[nodiscard]] const std::string& tree() const { return tree_; }
   [[nodiscard]] const Entries& entries() const { return entries_; }
+  // Whether the file is as it was put there, as far as its size and time tell.
+  [[nodiscard]] bool has_whole(const Entries::value_type& entry) const;
   // When the bucket was last seen whole; nothing when it never was: the tree is empty then.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> synced_at() const {
     return synced_at_;

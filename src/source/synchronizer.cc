@@ -58,6 +58,15 @@ S3Result<SyncReport> Synchronizer::run() {
   SyncReport report;
   auto jobs = plan(report);
   if (!jobs) return tl::unexpected(jobs.error());
+  // What earlier looks have left of other versions; where the disk is full, it may be the room that
+  // is wanting.
+  std::vector<std::string> wanted;
+  for (const Job& job : *jobs) {
+    if (job.is_removal) continue;
+    wanted.push_back(mirror_.whole_path(job.path, job.etag));
+    wanted.push_back(mirror_.part_path(job.path, job.etag));
+  }
+  mirror_.clean_incoming(wanted);
   if (auto worked = work(*jobs); !worked) return tl::unexpected(worked.error());
   check_modules(*jobs);
   if (auto concluded = conclude(*jobs, report); !concluded) {
@@ -107,7 +116,7 @@ S3Result<std::vector<Synchronizer::Job>> Synchronizer::plan(SyncReport& report) 
     std::string problem = problem_of(object, path, files, limits_.object_bytes_max);
     const auto entry = known.find(path);
     const bool is_same = entry != known.end() && entry->second.etag == object.etag &&
-                         entry->second.bytes == object.bytes;
+                         entry->second.bytes == object.bytes && mirror_.has_whole(*entry);
     if (is_same && problem.empty()) continue;
     Job job{.path = std::string(path),
             .key = object.key,
