@@ -43,9 +43,11 @@ class Engine {
 
   // Names all that compiled code depends on: engine version, settings, CPU features.
   [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
-  // As given, but for instances_max, which is never 0 here.
+  // As given, but for instances_max and programs_max, which are never 0 here.
   [[nodiscard]] const EngineOptions& options() const { return options_; }
   [[nodiscard]] std::uint32_t instances_max() const { return options_.instances_max; }
+  // Programs in memory now.
+  [[nodiscard]] std::uint32_t programs_loaded() const { return programs_->load(); }
 
   // Validates and compiles an artifact. Takes milliseconds to seconds and all cores. The baseline
   // compiler refuses some artifacts that the optimizing one takes.

@@ -5,8 +5,8 @@
 namespace funcd::invoke {
 
 CommandRun::CommandRun(http::Exchange& exchange, RequestBody& body, const contract::Call& call,
-                       engine::GuestInput input, const engine::TaskLimits& limits,
-                       const engine::TaskOptions& options)
+                       const engine::Program& program, engine::GuestInput input,
+                       const engine::TaskLimits& limits, const engine::TaskOptions& options)
     : Run(exchange, limits.started_at),
       body_(body),
       call_(call),
@@ -15,7 +15,7 @@ CommandRun::CommandRun(http::Exchange& exchange, RequestBody& body, const contra
                                                  : PipedStdio::Output::whole,
              {.stdout_bytes = call.revision.manifest.limits.response_body_bytes,
               .stderr_bytes = call.revision.manifest.limits.stderr_bytes}),
-      task_(*call.revision.program, std::move(input), stdio_, limits, options) {}
+      task_(program, std::move(input), stdio_, limits, options) {}
 
 Run::Step CommandRun::advance() {
   // What has come with the head is there before the guest asks for it.

@@ -17,8 +17,8 @@ class CommandRun final : public Run {
  public:
   // `call` is of this moment; what it views, `exchange` and `body` outlive the run.
   CommandRun(http::Exchange& exchange, RequestBody& body, const contract::Call& call,
-             engine::GuestInput input, const engine::TaskLimits& limits,
-             const engine::TaskOptions& options);
+             const engine::Program& program, engine::GuestInput input,
+             const engine::TaskLimits& limits, const engine::TaskOptions& options);
 
   [[nodiscard]] Step advance() override;
   [[nodiscard]] TimePoint wake_at() const override { return task_.wake_at(); }

@@ -8,24 +8,24 @@ namespace funcd::invoke {
 namespace {
 
 engine::HttpTask task_for(const http::RequestHead& head, const registry::Revision& revision,
-                          engine::Stdio& stdio, const engine::TaskLimits& limits,
-                          engine::Waker waker) {
+                          const engine::Program& program, engine::Stdio& stdio,
+                          const engine::TaskLimits& limits, engine::Waker waker) {
   std::vector<engine::HttpRequestHead::Field> fields;
-  return engine::HttpTask(*revision.program, contract::component_request(head, fields), stdio,
-                          limits, {.surroundings = revision.surroundings.get(), .waker = waker});
+  return engine::HttpTask(program, contract::component_request(head, fields), stdio, limits,
+                          {.surroundings = revision.surroundings.get(), .waker = waker});
 }
 
 }  // namespace
 
 ComponentRun::ComponentRun(http::Exchange& exchange, RequestBody& body,
-                           const registry::Revision& revision, const engine::TaskLimits& limits,
-                           engine::Waker waker)
+                           const registry::Revision& revision, const engine::Program& program,
+                           const engine::TaskLimits& limits, engine::Waker waker)
     : Run(exchange, limits.started_at),
       body_(body),
       limits_(revision.manifest.limits),
       deadline_(limits.deadline),
       stdio_(limits_.stderr_bytes),
-      task_(task_for(exchange.head(), revision, stdio_, limits, waker)),
+      task_(task_for(exchange.head(), revision, program, stdio_, limits, waker)),
       is_head_request_(exchange.head().method == "HEAD"),
       is_fed_(!exchange.head().has_body) {}
 

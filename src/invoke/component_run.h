@@ -40,7 +40,8 @@ class ComponentRun final : public Run {
  public:
   // All that is given outlives the run.
   ComponentRun(http::Exchange& exchange, RequestBody& body, const registry::Revision& revision,
-               const engine::TaskLimits& limits, engine::Waker waker);
+               const engine::Program& program, const engine::TaskLimits& limits,
+               engine::Waker waker);
 
   [[nodiscard]] Step advance() override;
   [[nodiscard]] TimePoint wake_at() const override { return deadline_; }

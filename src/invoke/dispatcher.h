@@ -32,6 +32,9 @@ struct DispatcherOptions {
   std::chrono::milliseconds build_timeout{30'000};  // of a request for a function's first build
   // Whether a path that the catalog does not know may be known once a first build is through.
   std::function<bool(std::string_view path)> is_building;
+  // Brings a revision's program into memory; registry::Registry::load().
+  std::function<void(const registry::Revision& revision, std::function<void(Result<>)> on_loaded)>
+      load;
   storage::KvStore* kv = nullptr;  // of functions whose contract has a store
 };
 

@@ -70,7 +70,8 @@ std::shared_ptr<const registry::Revision> revision_of(const engine::Engine& engi
   revision->function = std::make_shared<registry::Function>("f", 1);
   revision->contract = registry::ContractKind::data;
   revision->route = "/f";
-  revision->program = std::make_shared<const engine::Program>(std::move(*program));
+  revision->program = std::make_shared<registry::LazyProgram>(
+      std::make_shared<const engine::Program>(std::move(*program)));
   return revision;
 }
 

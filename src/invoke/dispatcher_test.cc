@@ -117,6 +117,83 @@ TEST_F(DispatcherTest, FirstBuildThatTakesTooLongIsToldSo) {
   EXPECT_THAT(response.body, ::testing::HasSubstr("building"));
 }
 
+// A function that is not in memory, and the program that it will have.
+struct Unloaded {
+  explicit Unloaded(std::string_view text) : revision(revision_of("f", text)) {
+    program = revision->program->share();
+    auto copy = std::make_shared<registry::Revision>(*revision);
+    copy->program = std::make_shared<registry::LazyProgram>(registry::CodeName(),
+                                                            registry::ProgramFacts::of(*program));
+    revision = std::move(copy);
+  }
+  std::shared_ptr<const registry::Revision> revision;
+  std::shared_ptr<const engine::Program> program;
+};
+
+TEST_F(DispatcherTest, RequestWaitsForAProgramThatIsNotInMemory) {
+  const Unloaded unloaded(kPrints);
+  serve({unloaded.revision});
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  EXPECT_FALSE(exchange.response());
+  ASSERT_EQ(loads_.size(), 1U);
+  EXPECT_EQ(admission_.running(), 0U);  // it takes no place from others meanwhile
+  unloaded.revision->program->load(unloaded.program);
+  loads_.front()({});
+  EXPECT_EQ(response_to(exchange).status, 200);
+  EXPECT_EQ(admission_.running(), 0U);
+}
+
+TEST_F(DispatcherTest, ProgramThatLeavesMemoryBeforeItsRequestGoesOnIsAskedForAgain) {
+  const Unloaded unloaded(kPrints);
+  serve({unloaded.revision});
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  loads_.front()({});  // and gone again
+  while (loads_.size() < 2) loop_.io().run_one();
+  EXPECT_FALSE(exchange.response());
+  unloaded.revision->program->load(unloaded.program);
+  loads_.back()({});
+  EXPECT_EQ(response_to(exchange).status, 200);
+}
+
+TEST_F(DispatcherTest, ProgramThatCannotBeLoadedIsToldSo) {
+  const Unloaded unloaded(kPrints);
+  serve({unloaded.revision});
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  loads_.front()(fail("its code is gone"));
+  const http::Response& response = response_to(exchange);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, ::testing::HasSubstr("its code is gone"));
+}
+
+TEST_F(DispatcherTest, ProgramThatTakesTooLongToLoadIsToldSo) {
+  const Unloaded unloaded(kPrints);
+  serve({unloaded.revision});
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  const http::Response& response = response_to(exchange);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, ::testing::HasSubstr("still being loaded"));
+  loads_.front()({});  // nobody waits any more
+  loop_.io().poll();
+}
+
+TEST_F(DispatcherTest, ClientThatLeavesBeforeItsProgramIsThereLeavesNothing) {
+  const Unloaded unloaded(kPrints);
+  serve({unloaded.revision});
+  {
+    FakeExchange exchange("GET", "/f");
+    dispatcher_.on_request(exchange);
+    exchange.hang_up();
+  }
+  unloaded.revision->program->load(unloaded.program);
+  loads_.front()({});
+  loop_.io().poll();
+  EXPECT_EQ(admission_.running(), 0U);
+}
+
 TEST_F(DispatcherTest, BodyBeyondTheLimitNeverReachesTheGuest) {
   serve({revision_of("f", kPrints, {.request_body_bytes = 3})});
   FakeExchange exchange("POST", "/f", "four");

@@ -81,6 +81,8 @@ void Invocation::on_body(std::string_view body) {
 }
 
 void Invocation::admit() {
+  if (!(program_ = revision_->program->pin(began_at_))) [[unlikely]]
+    return await_program();
   if (dispatcher_.admission_.enter(*revision_->function, revision_->manifest.limits.concurrency)) {
     phase_ = Phase::running;
     start();
@@ -95,6 +97,21 @@ void Invocation::admit() {
   wait_at_most(dispatcher_.options_.queue_timeout, Reason::overloaded);
   // A place that became free between the two steps above told nobody.
   dispatcher_.admit_waiting();
+}
+
+void Invocation::await_program() {
+  if (!dispatcher_.options_.load) return fail({Reason::internal, "its code is not in memory"});
+  phase_ = Phase::loading;
+  wait_at_most(dispatcher_.options_.build_timeout, Reason::building);
+  dispatcher_.options_.load(*revision_, dispatcher_.posting(key_, &Invocation::on_program));
+}
+
+void Invocation::on_program(Result<> loaded) {
+  if (phase_ != Phase::loading) return;
+  if (!loaded) return fail({Reason::building, loaded.error().message});
+  timer_.disarm();
+  phase_ = Phase::reading;
+  admit();
 }
 
 void Invocation::on_body_error(http::BodyError error) {
@@ -155,6 +172,9 @@ void Invocation::on_timer() {
     case Phase::routing:
       fail({patience_reason_, "the function's first version is still being compiled"});
       return;
+    case Phase::loading:
+      fail({patience_reason_, "the function's code is still being loaded"});
+      return;
     default:
       fail({patience_reason_, "no place to run became free in time"});
   }
@@ -191,7 +211,7 @@ void Invocation::launch() {
 }
 
 void Invocation::launch_component(const engine::TaskLimits& limits) {
-  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, limits,
+  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, limits,
                                        engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
   drive();
 }
@@ -210,7 +230,8 @@ void Invocation::launch_command(const engine::TaskLimits& limits) {
   options.resumption = revision_->resumption();
   options.mounts = revision_->mounts;
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
-  run_ = &guest_.emplace<CommandRun>(exchange_, body_, call(), std::move(input), limits, options);
+  run_ = &guest_.emplace<CommandRun>(exchange_, body_, call(), *program_, std::move(input), limits,
+                                     options);
   drive();
 }
 

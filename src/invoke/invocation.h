@@ -58,10 +58,13 @@ class Invocation final : public http::ExchangeListener {
   void on_hangup() override;
 
  private:
-  enum class Phase : std::uint8_t { routing, reading, waiting, running };
+  enum class Phase : std::uint8_t { routing, reading, loading, waiting, running };
 
   // The body is there, or comes as the guest reads it.
   void admit();
+  // The program is not in memory.
+  void await_program();
+  void on_program(Result<> loaded);
   void start();
   // The function's store has been read, or changed.
   void on_kv_read(std::variant<storage::KvSnapshot, storage::KvFailure> read);
@@ -96,6 +99,7 @@ class Invocation final : public http::ExchangeListener {
   Reason patience_reason_ = Reason::none;
   Timer timer_;
   std::shared_ptr<const registry::Revision> revision_;
+  registry::LazyProgram::Pin program_;  // of the revision, from admit() on
   std::vector<registry::PathParam> params_;
   std::string document_;      // for stdin, where the contract has one
   storage::KvSnapshot kv_;    // where the contract has a store

@@ -32,7 +32,11 @@ Registry::Builder::Builder(const engine::Engine& engine, storage::CodeCache* cac
                            RegistryOptions options, Publish publish)
     : options_(std::move(options)),
       publish_(std::move(publish)),
-      revisions_(engine, cache, options_.artifact_bytes_max),
+      engine_(engine),
+      cache_(cache),
+      revisions_(engine, cache, options_.artifact_bytes_max,
+                 options_.unload_after.count() > 0 ? LazyProgram::Stay::while_in_use
+                                                   : LazyProgram::Stay::for_good),
       source_(options_.folder, options_.timing, options_.watch_mode),
       board_(options_.folder),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
@@ -40,7 +44,8 @@ Registry::Builder::Builder(const engine::Engine& engine, storage::CodeCache* cac
                      [this] { wake(); }),
       optimized_lane_(engine::Tier::optimized, options_.compile, options_.artifact_bytes_max,
                       [this] { wake(); }),
-      smoke_lane_(options_.smoke, [this] { wake(); }) {}
+      smoke_lane_(options_.smoke, [this] { wake(); }),
+      load_lane_(revisions_.loader(), [this] { wake(); }) {}
 
 Result<> Registry::Builder::run(const std::stop_token& stop) {
   if (!wake_) return fail("cannot make an event descriptor: raise the limit of open files");
@@ -49,12 +54,15 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
   is_smoking_elsewhere_ = true;
   stop_ = stop;
   TRY(look(Look::first));
+  read_proofs();
   bool is_first = true;
   while (!stop.stop_requested()) {
     if (source_.is_look_due()) (void)look(Look::again);  // an error is in the status
     take_compiled();
     take_tried();
+    take_lost();
     remove_missing();
+    unload_unused();
     if (!queue_.empty() || release_deferred()) {
       work();
       continue;
@@ -65,10 +73,13 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
       tell_change();
       is_first = false;
     }
+    if (!is_first) keep_proofs();
     source_.wait(next_deadline(), wake_.get());
     std::uint64_t wakes = 0;
     (void)!::read(wake_.get(), &wakes, sizeof wakes);
   }
+  proofs_kept_at_ = {};
+  if (!is_first) keep_proofs();
   return {};
 }
 
@@ -101,6 +112,7 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
   dequeue(record);
   if (record.missing_since) {
     record.candidate->wasm.stamp = {};  // it counts as changed should it come back
+    settle_lost(record, "its module is gone");
     return;
   }
   if (!settle_route(record)) return;
@@ -110,9 +122,10 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
       .sidecar = *record.sidecar,
       .real_folder = real_folder_,
       .function = record.function,
-      .live = record.live,
+      .live = record.lost.empty() ? record.live : nullptr,
       .live_key = record.live_key,
       .failed_key = record.failed_key,
+      .proof = proof_of(record),
       .if_missing = if_missing(stage),
       .code = code,
       .compile_elsewhere = is_compiling_elsewhere_ ? options_.compile : Compile(),
@@ -185,7 +198,7 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
       enqueue(record, Record::Stage::compile);
       return;
     case Kind::built:
-      try_smoke(record, {std::move(outcome), elapsed, wanted_shape(record)});
+      try_smoke(record, {std::move(outcome), elapsed, wanted_shape(record), {}});
       return;
     case Kind::failed:
       record.failed_key = outcome.key;
@@ -198,6 +211,8 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
       record.status.state = FunctionState::live;
       record.status.error.clear();
       record.failed_error.clear();
+      record.proof.artifact = std::move(outcome.proof.artifact);
+      is_proof_new_ = true;
       board_.show(record.status);
       tell_change();
       return;
@@ -210,6 +225,10 @@ void Registry::Builder::accept(Record& record, Trial passed) {
   if (record.live) owners_.erase(record.live_shape);
   record.live = std::move(outcome.revision);
   record.live_key = std::move(outcome.key);
+  record.proof = std::move(outcome.proof);
+  is_proof_new_ |= !outcome.is_proven;
+  earlier_proofs_.erase(name);
+  settle_lost(record, "its artifact was replaced meanwhile");
   record.failed_key.clear();
   record.failed_error.clear();
   const bool has_left_route = !record.live_shape.empty() && record.live_shape != passed.shape;
@@ -229,8 +248,8 @@ void Registry::Builder::accept(Record& record, Trial passed) {
   status.error.clear();
   status.build_elapsed = std::chrono::duration_cast<std::chrono::microseconds>(passed.elapsed);
   status.is_from_cache = outcome.is_from_cache;
-  status.code = name_of(record.live->program->tier());
-  if (is_compiling_elsewhere_ && record.live->program->tier() == engine::Tier::baseline) {
+  status.code = name_of(record.live->program->facts().tier);
+  if (is_compiling_elsewhere_ && record.live->program->facts().tier == engine::Tier::baseline) {
     optimized_lane_.add({record.live->digest, record.candidate->wasm.path, outcome.artifact_bytes});
   }
   is_dirty_ = true;
@@ -250,6 +269,7 @@ void Registry::Builder::reject(Record& record, const std::string& error) {
                {"error", error},
                {"consequence", record.live ? "the last good revision stays live" : "not served"}});
   }
+  settle_lost(record, error);
   board_.show(status);
   tell_change();
 }
@@ -266,6 +286,9 @@ void Registry::Builder::remove(Record& record, std::string_view reason) {
   if (!record.live_shape.empty()) owners_.erase(record.live_shape);
   in_conflict_.erase(name);
   board_.hide(name);
+  settle_lost(record, "it was removed");
+  is_proof_new_ = true;
+  earlier_proofs_.erase(name);
   auto function = std::move(record.function);
   record = Record();
   record.function = std::move(function);
@@ -340,7 +363,7 @@ bool Registry::Builder::is_publish_due() const {
 }
 
 TimePoint Registry::Builder::next_deadline() const {
-  TimePoint deadline = TimePoint::max();
+  TimePoint deadline = memory_deadline();
   if (is_source_lost_) return deadline;
   for (const auto& [name, record] : records_) {
     if (record.missing_since) {

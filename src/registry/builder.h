@@ -12,6 +12,8 @@
 #include "base/descriptor.h"
 #include "registry/compile_lane.h"
 #include "registry/folder_source.h"
+#include "registry/load_lane.h"
+#include "registry/proof.h"
 #include "registry/record.h"
 #include "registry/registry.h"
 #include "registry/revision_builder.h"
@@ -35,6 +37,8 @@ class Registry::Builder {
     return tier == engine::Tier::baseline ? baseline_lane_ : optimized_lane_;
   }
   [[nodiscard]] SmokeLane& smokes() { return smoke_lane_; }
+  [[nodiscard]] LoadLane& load_lane() { return load_lane_; }
+  [[nodiscard]] ProgramCounts program_counts() const;
 
  private:
   enum class Look : std::uint8_t { first, again };
@@ -65,6 +69,7 @@ class Registry::Builder {
     RevisionBuilder::Outcome outcome;
     Duration elapsed;   // of the build
     std::string shape;  // of the route that it will have
+    LazyProgram::Pin program;
   };
   void try_smoke(Record& record, Trial trial);
   void end_trial(const std::string& name);
@@ -73,6 +78,16 @@ class Registry::Builder {
   [[nodiscard]] bool is_on_trial(const std::string& name, const std::string& key) const;
   // Whether a function that comes before it by name is on trial for that route.
   [[nodiscard]] bool has_rival_on_trial(const std::string& name, const std::string& shape) const;
+  // builder_memory.cc: which programs are in memory, and what is known of those that are not.
+  void read_proofs();
+  void keep_proofs();
+  [[nodiscard]] const Proof* proof_of(const Record& record) const;
+  void unload_unused();
+  [[nodiscard]] TimePoint memory_deadline() const;
+  void take_lost();
+  void settle_lost(Record& record, const std::string& error);
+  [[nodiscard]] std::string proofs_name() const;
+  [[nodiscard]] std::string circumstances() const;
 
   // builder.cc: building and publishing.
   void work();
@@ -96,6 +111,8 @@ class Registry::Builder {
 
   RegistryOptions options_;
   Publish publish_;
+  const engine::Engine& engine_;
+  storage::CodeCache* cache_;
   RevisionBuilder revisions_;
   FolderSource source_;
   StatusBoard board_;
@@ -106,6 +123,7 @@ class Registry::Builder {
   CompileLane optimized_lane_;
   SmokeLane smoke_lane_;
   bool is_smoking_elsewhere_ = false;
+  LoadLane load_lane_;
 
   std::map<std::string, Record> records_;
   std::map<std::string, std::string> owners_;  // shape of each live route, and its function
@@ -125,6 +143,11 @@ class Registry::Builder {
   bool is_dirty_ = false;                 // something is live that no catalog has
   std::vector<std::string> unannounced_;  // functions in it
   TimePoint published_at_{};
+
+  Proofs earlier_proofs_;  // of functions that have not been live in this process
+  bool is_proof_new_ = false;
+  TimePoint proofs_kept_at_{};
+  TimePoint unloaded_at_{};
 };
 
 }  // namespace funcd::registry

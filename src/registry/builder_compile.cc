@@ -37,7 +37,7 @@ void Registry::Builder::settle(const CompileLane::Done& done, engine::Tier tier)
       settle_awaiting(record, done, tier);
     } else if (tier == engine::Tier::optimized && record.live &&
                record.live->digest == done.digest &&
-               record.live->program->tier() == engine::Tier::baseline) {
+               record.live->program->facts().tier == engine::Tier::baseline) {
       optimize(record, done);
     }
   }
@@ -75,6 +75,9 @@ void Registry::Builder::optimize(Record& record, const CompileLane::Done& done) 
     return;
   }
   record.live = std::move(*revision);
+  record.proof.code = record.live->program->code();
+  record.proof.facts = record.live->program->facts();
+  is_proof_new_ = true;
   record.status.code = name_of(engine::Tier::optimized);
   board_.show(record.status);
   is_dirty_ = true;

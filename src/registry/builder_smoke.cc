@@ -10,7 +10,11 @@ namespace funcd::registry {
 // nothing changes for the function.
 void Registry::Builder::try_smoke(Record& record, Trial trial) {
   const auto revision = trial.outcome.revision;
-  if (!revision->manifest.smoke || !options_.smoke) {
+  // What has answered before does not depend on who is away at a restart, or when the cache has
+  // lost its code.
+  const bool is_proven =
+      trial.outcome.is_proven || (!record.lost.empty() && trial.outcome.key == record.proof.key);
+  if (!revision->manifest.smoke || !options_.smoke || is_proven) {
     accept(record, std::move(trial));
     return;
   }
@@ -18,6 +22,7 @@ void Registry::Builder::try_smoke(Record& record, Trial trial) {
     conclude_trial(record, std::move(trial), options_.smoke(*revision, stop_));
     return;
   }
+  trial.program = revision->program->pin();
   const bool is_new = trials_.emplace(record.candidate->name, std::move(trial)).second;
   CHECK(is_new, "{}", record.candidate->name);
   smoke_lane_.add(revision);
@@ -45,6 +50,7 @@ void Registry::Builder::take_tried() {
 void Registry::Builder::conclude_trial(Record& record, Trial trial, const Result<>& answer) {
   if (record.missing_since) {
     record.candidate->wasm.stamp = {};  // it counts as changed should it come back
+    settle_lost(record, "its module is gone");
     return;
   }
   if (!answer) {

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "registry/folder_scan.h"
+#include "registry/lazy_program.h"
+#include "registry/proof.h"
 #include "registry/revision.h"
 #include "registry/revision_builder.h"
 #include "registry/sidecar.h"
@@ -29,6 +31,9 @@ struct Record {
   std::shared_ptr<const Revision> live;
   std::string live_key;
   std::string live_shape;  // of its route
+  Proof proof;             // of it
+  // Programs of it that requests wait for, and whose code is gone from the cache.
+  std::vector<std::shared_ptr<LazyProgram>> lost;
 
   // The last attempt.
   std::string failed_key;

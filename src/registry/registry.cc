@@ -24,6 +24,18 @@ void Registry::run_smokes(const std::stop_token& stop) {
   builder_->smokes().run(stop);
 }
 
+void Registry::run_loader(const std::stop_token& stop) {
+  builder_->load_lane().run(stop);
+}
+
+void Registry::load(const Revision& revision, LoadLane::OnLoaded on_loaded) {
+  builder_->load_lane().add(revision.program, std::move(on_loaded));
+}
+
+Registry::ProgramCounts Registry::program_counts() const {
+  return builder_->program_counts();
+}
+
 Result<> Registry::build_once() {
   return builder_->build_once();
 }

@@ -13,6 +13,7 @@
 #include "registry/catalog.h"
 #include "registry/compile_lane.h"
 #include "registry/folder_source.h"
+#include "registry/load_lane.h"
 #include "registry/manifest.h"
 #include "registry/smoke_lane.h"
 #include "registry/status.h"
@@ -42,6 +43,10 @@ struct RegistryOptions {
   Compile compile;
   // Whether functions go live with baseline code.
   Baseline baseline = Baseline::allowed;
+  // Programs that were not used for that long go from memory, and come back from the cache when
+  // they are asked for, by a thread that calls run_loader(). What has gone live in an earlier
+  // process begins like that. 0: all stay, and are in memory before they go live.
+  std::chrono::milliseconds unload_after{0};
   // Held while the source is looked at, so that what others change in it meanwhile is seen whole or
   // not at all. May be null.
   std::mutex* source_lock = nullptr;
@@ -75,6 +80,8 @@ class Registry {
   void run_compiler(engine::Tier tier, const std::stop_token& stop);
   // Asks revisions for their [smoke] requests, until stopped. Any number of threads.
   void run_smokes(const std::stop_token& stop);
+  // Loads what load() asks for, until stopped. One thread.
+  void run_loader(const std::stop_token& stop);
   // One pass over the source, no watching, nothing done elsewhere: for `serve --check`, `check`
   // and `list`.
   [[nodiscard]] Result<> build_once();
@@ -85,6 +92,17 @@ class Registry {
   // From any thread: whether nobody has looked at the source yet, or a function of that route is
   // known but has no revision yet, as its first build is under way. `path` is a raw request path.
   [[nodiscard]] bool is_building(std::string_view path) const;
+  // From any thread: brings a revision's program into memory; code that the cache has lost is
+  // compiled again. `on_loaded` is called on another thread, and only posts; not at all when the
+  // registry ends before.
+  void load(const Revision& revision, LoadLane::OnLoaded on_loaded);
+  // From any thread.
+  struct ProgramCounts {
+    std::uint32_t loaded = 0;  // in memory now; functions of one artifact share one
+    std::uint64_t loads = 0;   // from the cache, since the start
+    std::uint64_t unloads = 0;
+  };
+  [[nodiscard]] ProgramCounts program_counts() const;
 
  private:
   class Builder;

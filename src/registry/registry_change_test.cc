@@ -114,13 +114,13 @@ TEST_F(RegistryTest, ASidecarIsAChangeThatCompilesNothing) {
   folder_.write("hello.wasm", command(1));
   start_and_wait();
   const auto before = registry_->catalog();
-  const auto program = (*before->match("GET", "/hello").revision)->program;
+  const auto program = (*before->match("GET", "/hello").revision)->program->share();
   folder_.write("hello.toml", "route = \"/moved\"\n[limits]\nconcurrency = 3\n");
   ASSERT_TRUE(eventually([&] { return serves("/moved", command(1)); }));
   EXPECT_EQ(digest_at("/hello"), "");
   const auto after = registry_->catalog();
   const auto& revision = *after->match("GET", "/moved").revision;
-  EXPECT_EQ(revision->program, program);
+  EXPECT_EQ(revision->program->share(), program);
   EXPECT_EQ(revision->manifest.limits.concurrency, 3U);
   // What runs on the old catalog is unharmed.
   EXPECT_EQ((*before->match("GET", "/hello").revision)->manifest.limits.concurrency, 64U);

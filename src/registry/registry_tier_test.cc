@@ -38,7 +38,7 @@ class RegistryTierTest : public RegistryTest {
   }
   Tier tier_at(std::string_view path) {
     const auto catalog = registry_->catalog();
-    return (*catalog->match("GET", path).revision)->program->tier();
+    return (*catalog->match("GET", path).revision)->program->facts().tier;
   }
 
   std::atomic<int> compiled_{0};

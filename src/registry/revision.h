@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "engine/guest.h"
-#include "engine/program.h"
 #include "engine/surroundings.h"
 #include "registry/json_schema.h"
+#include "registry/lazy_program.h"
 #include "registry/manifest.h"
 #include "telemetry/function_log.h"
 #include "telemetry/function_metrics.h"
@@ -46,7 +46,7 @@ struct Revision {
   bool is_reactor = false;                          // its handle is called, not its _start
   SnapshotUse snapshot;
   std::string route;                                  // "/users/{id}"
-  std::shared_ptr<const engine::Program> program;     // shared by revisions of one artifact
+  std::shared_ptr<LazyProgram> program;               // in memory while it is used
   std::shared_ptr<const JsonSchema> request_schema;   // may be null
   std::shared_ptr<const JsonSchema> response_schema;  // may be null
   std::vector<engine::Mount> mounts;

@@ -104,9 +104,8 @@ bool wants_snapshot(const Manifest& manifest, bool is_reactor) {
 }
 
 std::shared_ptr<const engine::Surroundings> surroundings_for(
-    const engine::Program& program, const Manifest& manifest,
-    const std::vector<engine::Mount>& mounts) {
-  if (program.kind() == engine::ProgramKind::module) return nullptr;
+    engine::ProgramKind kind, const Manifest& manifest, const std::vector<engine::Mount>& mounts) {
+  if (kind == engine::ProgramKind::module) return nullptr;
   return std::make_shared<const engine::Surroundings>(
       engine::Surroundings::Spec{.env = manifest.env,
                                  .mounts = mounts,
@@ -128,6 +127,13 @@ struct RevisionBuilder::Parts {
 
   [[nodiscard]] engine::FileAccess files() const {
     return mounts.empty() ? engine::FileAccess::none : engine::FileAccess::mounts;
+  }
+  // Of what starts plainly.
+  [[nodiscard]] CodeName code() const { return {.digest = digest, .files = files()}; }
+  // Of an artifact that is one, or not.
+  void take_kind(bool is_reactor_in) {
+    is_reactor = is_reactor_in;
+    if (is_reactor && contract == ContractKind::automatic) contract = ContractKind::reactor;
   }
   // Names all that a revision depends on, so that two with one key are the same.
   [[nodiscard]] std::string key(const Sidecar& sidecar) const {
@@ -170,9 +176,12 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
   if (const auto read = read_manifest_parts(order, parts, outcome); !read) {
     return failed(read.error());
   }
-  if (const auto read = read_artifact(order, parts, outcome); !read) return failed(read.error());
+  const bool is_read = !take_proven_artifact(order, parts, outcome);
+  if (is_read) {
+    if (const auto read = read_artifact(order, parts, outcome); !read) return failed(read.error());
+  }
   outcome.digest = parts.digest;
-  outcome.key = parts.key(order.sidecar);
+  outcome.key = outcome.proof.key = parts.key(order.sidecar);
   if (order.live && outcome.key == order.live_key) {
     outcome.kind = Outcome::Kind::same_as_live;
     return outcome;
@@ -181,38 +190,82 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     outcome.kind = Outcome::Kind::same_as_failed;
     return outcome;
   }
+  if (is_proven(order, outcome)) {
+    Proof proof = *order.proof;
+    proof.artifact = std::move(outcome.proof.artifact);
+    outcome.proof = std::move(proof);
+    outcome.is_proven = outcome.is_from_cache = true;
+    make_revision(order, parts, outcome, loader_.lazy(order.proof->code, order.proof->facts));
+    return outcome;
+  }
+  if (!is_read) {
+    Order unproven = order;
+    unproven.proof = nullptr;
+    return build(unproven);
+  }
   auto found = find_program(order, parts, outcome);
   if (!found) {
     return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, found.error().message)});
   }
-  const auto& program = found->program;
-  if (program == nullptr) {
+  if (found->program == nullptr) {
     outcome.kind = Outcome::Kind::must_compile;
     return outcome;
   }
-  const auto contract = check_program(order, parts, *program);
+  const auto contract = check_program(order, parts, *found->program);
   if (!contract) {
     return failed(
         Error{fmt::format("{}.wasm: {}", order.candidate.name, contract.error().message)});
   }
-  auto surroundings = surroundings_for(*program, *order.sidecar.manifest, parts.mounts);
+  outcome.proof.memory_bytes_max = order.sidecar.manifest->limits.memory_bytes;
+  outcome.proof.contract = *contract;
+  outcome.proof.snapshot = found->snapshot;
+  outcome.proof.code = found->code;
+  outcome.proof.facts = ProgramFacts::of(*found->program);
+  make_revision(order, parts, outcome, loader_.lazy(found->code, found->program));
+  return outcome;
+}
+
+// Of what the outcome's proof says.
+void RevisionBuilder::make_revision(const Order& order, Parts& parts, Outcome& outcome,
+                                    std::shared_ptr<LazyProgram> program) {
+  const Proof& proof = outcome.proof;
+  auto surroundings = surroundings_for(proof.facts.kind, *order.sidecar.manifest, parts.mounts);
   outcome.kind = Outcome::Kind::built;
   outcome.revision = std::make_shared<const Revision>(Revision{
       .function = order.function,
       .digest = std::move(parts.digest),
       .sidecar_digest = order.sidecar.text.empty() ? std::string() : sha256_hex(order.sidecar.text),
       .manifest = *order.sidecar.manifest,
-      .contract = *contract,
+      .contract = proof.contract,
       .is_reactor = parts.is_reactor,
-      .snapshot = std::move(found->snapshot),
+      .snapshot = proof.snapshot,
       .route = order.sidecar.route,
-      .program = program,
+      .program = std::move(program),
       .request_schema = std::move(parts.request_schema),
       .response_schema = std::move(parts.response_schema),
       .mounts = std::move(parts.mounts),
       .surroundings = std::move(surroundings),
       .published_at = std::chrono::system_clock::now()});
-  return outcome;
+}
+
+// Whether the same artifact went live before under the same sidecar and limit, and its code is
+// still there.
+bool RevisionBuilder::is_proven(const Order& order, const Outcome& outcome) const {
+  return order.proof != nullptr && order.proof->key == outcome.key &&
+         order.proof->memory_bytes_max == order.sidecar.manifest->limits.memory_bytes &&
+         order.proof->facts.tier == engine::Tier::optimized &&
+         loader_.has_cached(order.proof->code.digest);
+}
+
+bool RevisionBuilder::take_proven_artifact(const Order& order, Parts& parts, Outcome& outcome) {
+  if (order.proof == nullptr) return false;
+  const Proof::Artifact& known = order.proof->artifact;
+  if (!known.covers(order.candidate.wasm.stamp)) return false;
+  parts.digest = known.digest;
+  parts.take_kind(known.is_reactor);
+  outcome.artifact_bytes = known.bytes;
+  outcome.proof.artifact = known;
+  return true;
 }
 
 // All but the artifact. Errors name the sidecar.
@@ -252,6 +305,8 @@ Result<> RevisionBuilder::read_manifest_parts(const Order& order, Parts& parts, 
 Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcome& outcome) {
   const std::string& path = order.candidate.wasm.path;
   for (int reads = 0; reads < kReadsMax; ++reads) {
+    const auto read_at = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
     const auto before = stamp_of(path);
     if (before && before->bytes > artifact_bytes_max_) {
       return fail("{}.wasm: has {} bytes, more than the {} that an artifact may have",
@@ -265,11 +320,13 @@ Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcom
     if (stamp_of(path) != before) continue;
     parts.digest = sha256_hex(*bytes);
     parts.artifact = std::move(*bytes);
-    parts.is_reactor = engine::is_reactor(parts.artifact);
-    if (parts.is_reactor && parts.contract == ContractKind::automatic) {
-      parts.contract = ContractKind::reactor;
-    }
+    parts.take_kind(engine::is_reactor(parts.artifact));
     outcome.artifact_bytes = parts.artifact.size();
+    outcome.proof.artifact = {.stamp = before.value_or(FileStamp()),
+                              .read_at_ns = read_at.count(),
+                              .digest = parts.digest,
+                              .bytes = parts.artifact.size(),
+                              .is_reactor = parts.is_reactor};
     return {};
   }
   outcome.is_transient = true;
@@ -283,7 +340,7 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_program(const Order& order,
   if (wants_snapshot(*order.sidecar.manifest, parts.is_reactor)) {
     return find_snapshot(order, parts, outcome);
   }
-  return Found{TRY(find_plain(order, parts, outcome)), {}};
+  return Found{TRY(find_plain(order, parts, outcome)), parts.code(), {}};
 }
 
 // One that starts from a snapshot, or a plain one with the reason.
@@ -298,8 +355,9 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
                                     .compile_elsewhere = order.compile_elsewhere,
                                     .stop = order.stop};
   SnapshotMaker::Made made;
+  CodeName code{.digest = SnapshotMaker::digest_of(wanted), .files = parts.files()};
   if (parts.files() == engine::FileAccess::none) {
-    made.program = loader_.load_cached(SnapshotMaker::digest_of(wanted), parts.files());
+    made.program = loader_.load_cached(code);
     const bool may_compile = order.if_missing != IfMissing::tell || order.code.has_value();
     if (made.program == nullptr && !may_compile) return Found{};
     if (made.program == nullptr) {
@@ -313,8 +371,9 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
   if (made.program != nullptr && made.program->memory_bytes_min() > limit) {
     made = {nullptr, "it leaves no room below the limit of memory; raise limits.memory"};
   }
-  if (made.program != nullptr)
-    return Found{made.program, {.is_wanted = true, .is_used = true, .reason = {}}};
+  if (made.program != nullptr) {
+    return Found{made.program, std::move(code), {.is_wanted = true, .is_used = true, .reason = {}}};
+  }
   auto program = TRY(find_plain(order, parts, outcome));
   if (program != nullptr) {
     log::warn("snapshot.unused",
@@ -323,6 +382,7 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
                {"consequence", "it starts plainly, as it would without [snapshot]"}});
   }
   return Found{std::move(program),
+               parts.code(),
                {.is_wanted = true, .is_used = false, .reason = std::move(made.reason)}};
 }
 
@@ -332,18 +392,18 @@ Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_plain(const
                                                                            Outcome& outcome) {
   if (order.live && order.live->digest == parts.digest && !order.live->snapshot.is_used &&
       order.live->mounts.empty() == parts.mounts.empty()) {
-    return order.live->program;
+    if (auto program = order.live->program->share()) return program;
   }
-  if (auto program = loader_.load_cached(parts.digest, parts.files())) return program;
+  if (auto program = loader_.load_cached(parts.code())) return program;
   outcome.is_from_cache = false;
   if (order.code && order.code->digest == parts.digest) {
-    return loader_.take_code(order.code->bytes, parts.digest, parts.files(), order.code->tier);
+    return loader_.take_code(order.code->bytes, parts.code(), order.code->tier);
   }
   switch (order.if_missing) {
     case IfMissing::tell:
       return nullptr;
     case IfMissing::compile:
-      return loader_.compile(parts.artifact, parts.digest, parts.files());
+      return loader_.compile(parts.artifact, parts.code());
     case IfMissing::compile_baseline:
       break;
   }
@@ -360,7 +420,10 @@ Result<std::shared_ptr<const Revision>> RevisionBuilder::with_code(const Revisio
   const engine::FileAccess files =
       revision.mounts.empty() ? engine::FileAccess::none : engine::FileAccess::mounts;
   auto changed = std::make_shared<Revision>(revision);
-  changed->program = TRY(loader_.take_code(code.bytes, revision.digest, files, code.tier));
+  const CodeName name{.digest = revision.digest, .files = files};
+  auto program = code.tier == engine::Tier::optimized ? loader_.table().find(name) : nullptr;
+  if (program == nullptr) program = TRY(loader_.take_code(code.bytes, name, code.tier));
+  changed->program = loader_.lazy(name, std::move(program));
   return changed;
 }
 

@@ -12,6 +12,7 @@
 #include "registry/compile_lane.h"
 #include "registry/folder_scan.h"
 #include "registry/program_loader.h"
+#include "registry/proof.h"
 #include "registry/revision.h"
 #include "registry/sidecar.h"
 
@@ -30,8 +31,9 @@ class RevisionBuilder {
  public:
   // `engine` and `cache` (may be null) outlive this.
   RevisionBuilder(const engine::Engine& engine, storage::CodeCache* cache,
-                  std::uint64_t artifact_bytes_max)
-      : loader_(engine, cache), artifact_bytes_max_(artifact_bytes_max) {}
+                  std::uint64_t artifact_bytes_max,
+                  LazyProgram::Stay stay = LazyProgram::Stay::for_good)
+      : loader_(engine, cache, stay), artifact_bytes_max_(artifact_bytes_max) {}
 
   // What may be done where there is no code at hand.
   enum class IfMissing : std::uint8_t {
@@ -53,6 +55,9 @@ class RevisionBuilder {
     std::shared_ptr<const Revision> live;  // its program is used again if the artifact is the same
     std::string live_key;                  // Outcome::key of it
     std::string failed_key;                // and of the last one that failed
+    // What is known of it from an earlier time. It goes live without another try where that tells
+    // all. May be null.
+    const Proof* proof = nullptr;
     IfMissing if_missing = IfMissing::compile;
     std::optional<Code> code = std::nullopt;
     // Compiles what a snapshot becomes, until stopped; empty: this thread does.
@@ -78,6 +83,8 @@ class RevisionBuilder {
     bool is_from_cache = false;           // no compiler ran
     bool is_refused_by_baseline = false;  // which compiler cannot make code of it
     std::vector<Dependency> dependencies;
+    Proof proof;             // as far as it was found out
+    bool is_proven = false;  // by the order's
   };
   [[nodiscard]] Outcome build(const Order& order);
 
@@ -85,12 +92,22 @@ class RevisionBuilder {
   [[nodiscard]] Result<std::shared_ptr<const Revision>> with_code(const Revision& revision,
                                                                   const Code& code);
 
+  [[nodiscard]] ProgramLoader& loader() { return loader_; }
+  [[nodiscard]] const ProgramLoader& loader() const { return loader_; }
+
  private:
   struct Parts;  // what is read before the compiler is asked
   [[nodiscard]] Result<> read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome);
   [[nodiscard]] Result<> read_artifact(const Order& order, Parts& parts, Outcome& outcome);
+  // The same without a look at it, where the proof tells; false where it does not.
+  [[nodiscard]] static bool take_proven_artifact(const Order& order, Parts& parts,
+                                                 Outcome& outcome);
+  [[nodiscard]] bool is_proven(const Order& order, const Outcome& outcome) const;
+  void make_revision(const Order& order, Parts& parts, Outcome& outcome,
+                     std::shared_ptr<LazyProgram> program);
   struct Found {  // what runs; `program` is null when it has to be compiled and must not
     std::shared_ptr<const engine::Program> program;
+    CodeName code;
     SnapshotUse snapshot;
   };
   [[nodiscard]] Result<Found> find_program(const Order& order, const Parts& parts,

@@ -105,9 +105,8 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (auto why = difference(*build, program, entry, request); !why.empty()) {
     return Made{nullptr, std::move(why)};
   }
-  return Made{TRY(loader_.take_code(*code, digest_of(order), engine::FileAccess::none,
-                                    engine::Tier::optimized)),
-              {}};
+  const CodeName name{.digest = digest_of(order), .files = engine::FileAccess::none};
+  return Made{TRY(loader_.take_code(*code, name, engine::Tier::optimized)), {}};
 }
 
 }  // namespace funcd::registry

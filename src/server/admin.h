@@ -18,6 +18,9 @@ namespace funcd::server {
 
 // Numbers of the whole server at one moment, added up over its workers.
 struct ServerStats {
+  std::uint32_t programs_loaded = 0;  // in memory now
+  std::uint64_t program_loads = 0;    // from the cache of compiled code
+  std::uint64_t program_unloads = 0;
   std::uint64_t requests_in_flight = 0;  // invocations that run now
   std::uint64_t requests_waiting = 0;    // for their turn
   std::uint64_t connections_open = 0;

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <string_view>
+#include <unordered_map>
+
 #include "server/process_stats.h"
 #include "server/units.h"
 
@@ -56,6 +59,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"error", text_or_null(status.error)},
                {"failed_at", nullptr},
                {"snapshot", nullptr},
+               {"is_loaded", false},
                {"in_flight", 0}};
   if (!status.error.empty()) json["failed_at"] = format_time(status.failed_at);
   if (!status.digest.empty()) {
@@ -68,6 +72,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   json["methods"] = revision->manifest.methods;
   json["limits"] = limits_json(revision->manifest.limits);
   json["snapshot"] = snapshot_json(*revision);
+  json["is_loaded"] = revision->program != nullptr && revision->program->is_loaded();
   json["in_flight"] = revision->function->in_flight.load(std::memory_order_relaxed);
   return json;
 }
@@ -148,7 +153,7 @@ Json snapshot_json(const registry::Revision& revision) {
   if (!use.is_wanted) return nullptr;
   return {{"used", use.is_used},
           {"reason", text_or_null(use.reason)},
-          {"asked_for", engine::names_of(revision.program->asked_before())}};
+          {"asked_for", engine::names_of(revision.program->facts().asked_before)}};
 }
 
 Json limits_json(const registry::Limits& limits) {
@@ -162,9 +167,17 @@ Json limits_json(const registry::Limits& limits) {
 
 Json functions_json(const registry::Status& status, const registry::Catalog* catalog,
                     std::string_view base_url) {
+  std::unordered_map<std::string_view, const registry::Revision*> revisions;
+  if (catalog != nullptr) {
+    for (const auto& revision : catalog->revisions()) {
+      revisions.emplace(revision->function->name, revision.get());
+    }
+  }
   Json functions = Json::array();
   for (const auto& function : status.functions) {
-    functions.push_back(function_entry(function, revision_of(catalog, function.name), base_url));
+    const auto found = revisions.find(function.name);
+    functions.push_back(
+        function_entry(function, found == revisions.end() ? nullptr : found->second, base_url));
   }
   return {{"functions", functions}, {"problems", problems_json(status)}};
 }
@@ -226,6 +239,10 @@ Json status_json(const AdminContext& context) {
           {"problems", problems_json(status)},
           {"engine",
            {{"instances_max", facts.instances_max}, {"fingerprint", facts.engine_fingerprint}}},
+          {"programs",
+           {{"loaded", stats.programs_loaded},
+            {"loads", stats.program_loads},
+            {"unloads", stats.program_unloads}}},
           {"requests_in_flight", stats.requests_in_flight},
           {"requests_waiting", stats.requests_waiting},
           {"connections_open", stats.connections_open},

@@ -42,6 +42,12 @@ void add_server(Samples& to, const AdminContext& context) {
   gauge(to, "funcd_workers", "Worker threads.", context.facts.workers);
   gauge(to, "funcd_instances_max", "Instances that may be alive at once.",
         context.facts.instances_max);
+  gauge(to, "funcd_programs_loaded", "Programs in memory.", stats.programs_loaded);
+  counter(to, "funcd_program_loads_total", "Programs loaded from the cache of compiled code.",
+          stats.program_loads);
+  counter(to, "funcd_program_unloads_total",
+          "Programs dropped from memory, not used for unload_after or for want of room.",
+          stats.program_unloads);
   gauge(to, "funcd_draining", "1 from SIGTERM on.",
         context.is_draining.load(std::memory_order_relaxed) ? 1 : 0);
   gauge(to, "funcd_requests_in_flight", "Invocations that run now.", stats.requests_in_flight);

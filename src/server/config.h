@@ -39,6 +39,8 @@ struct Config {
   std::size_t workers = 1;
   std::string cache_dir;
   std::uint64_t cache_bytes_max = 1ULL << 30;
+  // Programs that are not used for so long leave memory; 0: none does.
+  std::chrono::milliseconds unload_after = std::chrono::minutes(10);
 
   source::S3Options s3;  // of a source that is a bucket
   std::chrono::milliseconds s3_poll{10'000};

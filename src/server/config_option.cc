@@ -75,6 +75,8 @@ std::string get_admin(const Config& config) {
   return config.admin ? http::format_endpoint(*config.admin) : "off";
 }
 
+Result<> set_duration(std::chrono::milliseconds& member, std::string_view text);
+
 constexpr std::array<Word<source::Addressing>, 3> kAddressings = {{
     {"auto", source::Addressing::automatic},
     {"path", source::Addressing::path},
@@ -105,6 +107,18 @@ const auto kOptions = std::to_array<Option>({
      PathField{MEMBER(cache_dir)}},
     {"cache_size", "compiled code kept on disk at the most",
      BytesField{MEMBER(cache_bytes_max), kMiB, 1024 * kGiB}},
+    {"unload_after", "functions not called for that long leave memory until they are; or off",
+     TextField{[](Config& config, std::string_view text) -> Result<> {
+                 if (text != "off") return set_duration(config.unload_after, text);
+                 config.unload_after = {};
+                 return {};
+               },
+               [](const Config& config) {
+                 return config.unload_after.count() == 0
+                            ? "off"
+                            : registry::format_duration(config.unload_after);
+               },
+               "DURATION"}},
     {"kv_file", "SQLite file of functions' keys and values; auto: one for each source",
      TextField{
          [](Config& config, std::string_view text) -> Result<> {

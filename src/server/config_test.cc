@@ -184,6 +184,13 @@ TEST(ConfigOption, AdminCanBeOff) {
   EXPECT_FALSE(config->admin);
 }
 
+TEST(ConfigOption, UnloadingCanBeOff) {
+  EXPECT_EQ(load_config(sources_of({}, {{"unload_after", "off"}}))->unload_after.count(), 0);
+  EXPECT_EQ(load_config(sources_of({}, {{"unload_after", "3s"}}))->unload_after.count(), 3000);
+  EXPECT_THAT(flag_error("unload_after", "soon"), HasSubstr("soon"));
+  EXPECT_NE(flag_error("unload_after", "0s"), "no error");
+}
+
 TEST(ConfigOption, NamesFollowFromTheKey) {
   const auto* option = find_option("limits.request_body");
   ASSERT_NE(option, nullptr);

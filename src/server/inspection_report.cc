@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "registry/manifest.h"
 #include "server/admin_json.h"
 #include "server/units.h"
@@ -12,6 +13,13 @@ namespace funcd::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// It is in memory, as nothing was unloaded since it was looked at.
+const engine::Program& program_of(const registry::Revision& revision) {
+  const auto pin = revision.program->pin();
+  CHECK(pin, "{}", revision.function->name);
+  return *pin;
+}
 
 Json extern_json(const engine::Extern& item, bool is_import) {
   Json json = Json::object();
@@ -35,7 +43,7 @@ Json file_json(const FileInspection& file) {
   json["methods"] = revision.manifest.methods;
   json["limits"] = limits_json(revision.manifest.limits);
   json["digest"] = revision.digest;
-  const auto& program = *revision.program;
+  const auto& program = program_of(revision);
   json["memory_bytes_min"] = program.memory_bytes_min();
   json["memory_bytes_max"] =
       program.memory_bytes_max() ? Json(*program.memory_bytes_max()) : Json();
@@ -125,7 +133,7 @@ std::string snapshot_of(const registry::Revision& revision) {
   const registry::SnapshotUse& use = revision.snapshot;
   if (!use.is_wanted) return {};
   if (!use.is_used) return fmt::format("not used: {}", use.reason);
-  const auto asked = engine::names_of(revision.program->asked_before());
+  const auto asked = engine::names_of(revision.program->facts().asked_before);
   if (asked.empty()) return "used";
   return fmt::format("used; before it, it has asked for: {}", fmt::join(asked, ", "));
 }
@@ -157,9 +165,9 @@ std::string inspection_text(const FileInspection& file) {
                                     : fmt::format("{}", fmt::join(manifest.methods, ", ")));
   add_line(text, "artifact",
            fmt::format("{}, SHA-256 {}", approximate_size(file.artifact_bytes), revision.digest));
-  add_imports(text, *revision.program);
-  add_line(text, "exports", exports_of(*revision.program));
-  add_line(text, "memory", memory_of(*revision.program));
+  add_imports(text, program_of(revision));
+  add_line(text, "exports", exports_of(program_of(revision)));
+  add_line(text, "memory", memory_of(program_of(revision)));
   add_line(text, "snapshot", snapshot_of(revision));
   add_line(text, "limits", limits_of(manifest.limits));
   add_line(text, "env", env_of(manifest));

@@ -227,7 +227,7 @@ constexpr std::string_view kDocument = R"json({
         "required": ["version", "started_at", "uptime_seconds", "pid", "listen", "admin",
           "config_file", "workers", "source", "source_path", "source_error", "bucket",
           "is_first_scan_done", "is_draining",
-          "functions", "problems", "engine", "requests_in_flight", "requests_waiting",
+          "functions", "problems", "engine", "programs", "requests_in_flight", "requests_waiting",
           "connections_open", "rss_bytes"],
         "properties": {
           "version": { "type": "string" },
@@ -266,6 +266,16 @@ constexpr std::string_view kDocument = R"json({
             },
             "additionalProperties": false
           },
+          "programs": {
+            "type": "object",
+            "description": "in memory now; loaded from the cache and dropped since the start",
+            "required": ["loaded", "loads", "unloads"],
+            "properties": {
+              "loaded": { "type": "integer" },
+              "loads": { "type": "integer" },
+              "unloads": { "type": "integer" }
+            }
+          },
           "requests_in_flight": { "type": "integer" },
           "requests_waiting": { "type": "integer" },
           "connections_open": { "type": "integer" },
@@ -293,7 +303,7 @@ constexpr std::string_view kDocument = R"json({
         "type": "object",
         "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
           "sidecar_digest", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
-          "snapshot", "in_flight"],
+          "snapshot", "is_loaded", "in_flight"],
         "properties": {
           "name": { "type": "string" },
           "state": { "type": "string", "enum": ["building", "live", "stale", "failed"] },
@@ -336,6 +346,10 @@ constexpr std::string_view kDocument = R"json({
               }
             },
             "additionalProperties": false
+          },
+          "is_loaded": {
+            "type": "boolean",
+            "description": "its code is in memory; else it comes there with the next request"
           },
           "in_flight": { "type": "integer", "description": "invocations that run now" },
           "env": {

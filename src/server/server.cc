@@ -118,6 +118,7 @@ void Server::make_registry() {
   options.ceilings = config_.ceilings;
   options.workers = config_.workers;
   options.baseline = config_.has_baseline ? registry::Baseline::allowed : registry::Baseline::never;
+  options.unload_after = config_.unload_after;
   options.compile = [this](std::span<const std::uint8_t> artifact, engine::Tier tier,
                            const std::stop_token& stop) {
     return compiler_->compile(artifact, tier, stop);
@@ -157,6 +158,9 @@ void Server::make_workers() {
     options.queue_timeout = config_.queue_timeout;
     options.build_timeout = config_.build_timeout;
     options.kv = kv_.get();
+    options.load = [this](const registry::Revision& revision, auto on_loaded) {
+      registry_->load(revision, std::move(on_loaded));
+    };
     options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
     workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
                                                 std::move(options), file_jobs_, folder_));
@@ -253,6 +257,7 @@ Result<> Server::run() {
       begin_drain();
     });
   });
+  std::jthread loader([this](const std::stop_token& stop) { registry_->run_loader(stop); });
   std::vector<std::jthread> compilers;
   for (const auto tier : {engine::Tier::baseline, engine::Tier::optimized}) {
     compilers.emplace_back(
@@ -270,6 +275,8 @@ Result<> Server::run() {
   builder.request_stop();
   builder.join();
   smokers.clear();  // they write to the stores
+  loader.request_stop();
+  loader.join();
   for (const auto& worker : workers_) worker->stop();
   // After the workers, which write to it; it posts to loops that have ended, and are still there.
   stores.request_stop();
@@ -296,6 +303,10 @@ ServerStats Server::stats() const {
   ServerStats stats;
   stats.requests_in_flight = admission_->running();
   stats.requests_waiting = admission_->waiting();
+  const auto programs = registry_->program_counts();
+  stats.programs_loaded = programs.loaded;
+  stats.program_loads = programs.loads;
+  stats.program_unloads = programs.unloads;
   const auto sum = [this](auto count_of) {
     std::uint64_t total = 0;
     for (const auto& worker : workers_) total += count_of(worker->dispatcher());

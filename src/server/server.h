@@ -25,9 +25,9 @@
 namespace funcd::server {
 
 // The whole server. Owns every part and every thread: a worker for each core, the builder, two
-// that wait for compilers, four that ask new revisions for their smoke requests, one that looks at
-// the bucket, the ticker, the stores' thread, and the thread that calls run(), which has the admin
-// address and the signals.
+// that wait for compilers, four that ask new revisions for their smoke requests, one that loads
+// programs, one that looks at the bucket, the ticker, the stores' thread, and the thread that calls
+// run(), which has the admin address and the signals.
 class Server {
  public:
   // Checks the configuration against the machine, binds the addresses, makes the engine. Nothing

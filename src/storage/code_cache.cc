@@ -8,8 +8,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/check.h"
@@ -24,6 +26,44 @@ namespace {
 
 // Small enough to stay in a core's cache between the read and the hash.
 constexpr std::size_t kReadBytes = 256U << 10;
+
+// Longer than a step of any file system's clock: a file that was changed later than that before it
+// was hashed may have been changed again since, without a trace in its times.
+constexpr std::int64_t kClockStepNs = 3'000'000'000;
+
+// Entries whose check is remembered.
+constexpr std::size_t kCheckedMax = 50'000;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+}
+
+// What a file was when its content was found to have that hash.
+struct Checked {
+  std::string hash;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::int64_t bytes = 0;
+  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
+  bool operator==(const Checked&) const = default;
+};
+
+// Nothing when the file is too young for its times to tell whether it changes.
+std::optional<Checked> check_of(int fd, const std::string& hash) {
+  struct stat status {};
+  timespec now{};
+  if (::fstat(fd, &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
+  Checked checked{.hash = hash,
+                  .device = status.st_dev,
+                  .inode = status.st_ino,
+                  .bytes = status.st_size,
+                  .modified_ns = nanoseconds(status.st_mtim),
+                  .changed_ns = nanoseconds(status.st_ctim)};
+  const std::int64_t changed_ns = std::max(checked.modified_ns, checked.changed_ns);
+  if (changed_ns + kClockStepNs >= nanoseconds(now)) return std::nullopt;
+  return checked;
+}
 
 Result<std::string> hash_of(int fd) {
   std::vector<std::uint8_t> buffer(kReadBytes);
@@ -55,8 +95,13 @@ struct CodeCache::Body {
     return fmt::format("{}{}-{}", kTemporaryPrefix, ::getpid(), ++temporaries);
   }
 
+  // What is wrong with the content of an entry's file; empty when it is good.
+  [[nodiscard]] std::string check(const std::string& key, const std::string& hash, int fd);
+
   CacheFolder folder;
-  std::mutex put_mutex;  // flock() does not keep our own threads apart
+  std::mutex checked_mutex;
+  std::unordered_map<std::string, Checked> checked;  // by key
+  std::mutex put_mutex;                              // flock() does not keep our own threads apart
   std::atomic<std::uint64_t> temporaries{0};
 };
 
@@ -73,6 +118,24 @@ Result<> CodeCache::Body::write_temporary(const std::string& name,
   if (written) return {};
   folder.remove(name);
   return fail("{}/{}: {}", folder.path(), name, written.error().message);
+}
+
+std::string CodeCache::Body::check(const std::string& key, const std::string& hash, int fd) {
+  const auto before = check_of(fd, hash);
+  if (before) {
+    const std::lock_guard lock(checked_mutex);
+    const auto known = checked.find(key);
+    if (known != checked.end() && known->second == *before) return "";
+  }
+  const auto actual = hash_of(fd);
+  if (!actual) return actual.error().message;
+  if (*actual != hash) return "its content does not have its hash";
+  if (before && check_of(fd, hash) == before) {
+    const std::lock_guard lock(checked_mutex);
+    if (checked.size() >= kCheckedMax) checked.clear();
+    checked.insert_or_assign(key, *before);
+  }
+  return "";
 }
 
 CodeCache::CodeCache(std::unique_ptr<Body> body) : body_(std::move(body)) {}
@@ -108,19 +171,17 @@ std::optional<std::string> CodeCache::find(const std::string& key) {
   if (code.error == ENOENT) return std::nullopt;  // evicted since we looked at the other file
   std::string damage = code.damage;
   if (damage.empty() && !code.fd) damage = errno_text(code.error);
-  if (damage.empty()) {
-    const auto actual = hash_of(code.fd.get());
-    if (!actual)
-      damage = actual.error().message;
-    else if (*actual != hash)
-      damage = "its content does not have its hash";
-  }
+  if (damage.empty()) damage = body_->check(key, hash, code.fd.get());
   if (!damage.empty()) {
     body_->drop(key, hash, damage);
     return std::nullopt;
   }
   ::futimens(sum_file.fd.get(), nullptr);  // when it was last used; may fail on a read-only disk
   return body_->folder.path() + "/" + name;
+}
+
+bool CodeCache::has(const std::string& key) const {
+  return ::faccessat(body_->folder.fd(), sum_name(key).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Result<std::string> CodeCache::put(const std::string& key, std::span<const std::uint8_t> code) {
@@ -151,6 +212,23 @@ Result<std::string> CodeCache::put(const std::string& key, std::span<const std::
     return fail(kept.error());
   }
   return folder.path() + "/" + code_name(key, hash);
+}
+
+std::optional<std::string> CodeCache::note(const std::string& name) const {
+  auto text = read_text_file(body_->folder.path() + "/" + name, kNoteBytesMax);
+  if (!text) return std::nullopt;
+  return std::move(*text);
+}
+
+Result<> CodeCache::keep_note(const std::string& name, std::string_view text) {
+  const std::string temporary = body_->temporary_name();
+  const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+  TRY(body_->write_temporary(temporary, bytes, true));
+  const int folder = body_->folder.fd();
+  if (::renameat(folder, temporary.c_str(), folder, name.c_str()) == 0) return {};
+  const int code = errno;
+  body_->folder.remove(temporary);
+  return fail("{}/{}: cannot be named: {}", body_->folder.path(), name, errno_text(code));
 }
 
 }  // namespace funcd::storage

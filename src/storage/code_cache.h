@@ -36,9 +36,21 @@ class CodeCache {
   // Path of a checked entry whose content can be mapped as it is, or nothing. A damaged one is
   // removed, with a line in the log. Another process may evict the entry at any time: who gets the
   // path must be ready not to find the file.
+  //
+  // The content is hashed when this process first finds it, and again when the file has changed
+  // since: what was found good before is as good as code that stayed mapped all the time, as both
+  // are read from the same file when the kernel wants to.
   [[nodiscard]] std::optional<std::string> find(const std::string& key);
+  // Whether there is an entry of that key, which find() may still find damaged.
+  [[nodiscard]] bool has(const std::string& key) const;
   // Keeps the code under the key and returns the path as find() would.
   [[nodiscard]] Result<std::string> put(const std::string& key, std::span<const std::uint8_t> code);
+
+  // Small files beside the entries, written whole or not at all: what is remembered of them. A name
+  // is of letters, digits and '-'. Nothing when there is none that can be read.
+  static constexpr std::uint64_t kNoteBytesMax = 64ULL << 20;
+  [[nodiscard]] std::optional<std::string> note(const std::string& name) const;
+  [[nodiscard]] Result<> keep_note(const std::string& name, std::string_view text);
 
  private:
   struct Body;

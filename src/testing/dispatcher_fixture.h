@@ -41,7 +41,8 @@ inline std::shared_ptr<const registry::Revision> revision_of(
   revision->manifest.limits = limits;
   revision->route = "/" + name;
   revision->contract = contract;
-  revision->program = std::make_shared<const engine::Program>(std::move(*program));
+  revision->program = std::make_shared<registry::LazyProgram>(
+      std::make_shared<const engine::Program>(std::move(*program)));
   return revision;
 }
 
@@ -66,11 +67,15 @@ class DispatcherTest : public ::testing::Test {
   Loop loop_;
   Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
   bool is_building_ = false;
-  Dispatcher dispatcher_{loop_,
-                         admission_,
-                         {.queue_timeout = milliseconds(30),
-                          .build_timeout = milliseconds(30),
-                          .is_building = [this](std::string_view) { return is_building_; }}};
+  Dispatcher dispatcher_{
+      loop_,
+      admission_,
+      {.queue_timeout = milliseconds(30),
+       .build_timeout = milliseconds(30),
+       .is_building = [this](std::string_view) { return is_building_; },
+       .load = [this](const registry::Revision&,
+                      auto on_loaded) { loads_.push_back(std::move(on_loaded)); }}};
+  std::vector<std::function<void(Result<>)>> loads_;  // of programs that were asked for
 };
 
 }  // namespace funcd::invoke

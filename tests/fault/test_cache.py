@@ -20,7 +20,8 @@ SLOW_BODY = b'{"slow":"compiled"}'
 
 def entries(cache):
     """The files of compiled code; those beside them are small."""
-    return [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size > 1000]
+    return [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size > 1000
+            and not path.name.startswith("proofs-")]
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ def test_a_damaged_entry_is_not_run(hello, start, damage):
             content = bytearray(len(content))
         path.write_bytes(content)
     second = start()
-    assert not is_from_cache(second), "compiled anew"
     assert second.get("/hello").body == HELLO
+    wait_until(lambda: not is_from_cache(second), "compiled anew")
     second.wait_optimized("hello")
     third = start()
     assert is_from_cache(third), "and kept anew"
