@@ -14,6 +14,8 @@ namespace funcd::registry {
 namespace {
 
 constexpr std::uint64_t kSchemaBytesMax = 1ULL << 20;
+// The dead are removed whenever the living may have doubled.
+constexpr std::size_t kSchemasSweptMin = 64;
 // A file that changes while it is read is read again, that often.
 constexpr int kReadsMax = 3;
 constexpr std::size_t kExportsTold = 12;
@@ -143,12 +145,10 @@ struct RevisionBuilder::Parts {
   }
 };
 
-namespace {
-
-Result<std::shared_ptr<const JsonSchema>> read_schema(const std::string& path,
-                                                      const RevisionBuilder::Order& order,
-                                                      std::string& texts,
-                                                      RevisionBuilder::Outcome& outcome) {
+Result<std::shared_ptr<const JsonSchema>> RevisionBuilder::read_schema(const std::string& path,
+                                                                       const Order& order,
+                                                                       std::string& texts,
+                                                                       Outcome& outcome) {
   const std::string full = fmt::format("{}/{}", folder_of(order.candidate.wasm.path), path);
   outcome.dependencies.push_back({full, stamp_of(full)});
   const auto real = resolve_inside(full, order.real_folder);
@@ -160,10 +160,16 @@ Result<std::shared_ptr<const JsonSchema>> read_schema(const std::string& path,
   }
   texts += *text;
   texts += '\0';
-  return JsonSchema::parse(*text, path);
+  auto& shared = schemas_[{path, sha256_hex(*text)}];
+  if (auto schema = shared.lock()) return schema;
+  auto schema = TRY(JsonSchema::parse(*text, path));
+  shared = schema;
+  if (schemas_.size() >= 2 * std::max(schemas_swept_, kSchemasSweptMin)) {
+    std::erase_if(schemas_, [](const auto& entry) { return entry.second.expired(); });
+    schemas_swept_ = schemas_.size();
+  }
+  return schema;
 }
-
-}  // namespace
 
 RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
   Outcome outcome;

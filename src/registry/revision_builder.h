@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -98,6 +100,10 @@ class RevisionBuilder {
  private:
   struct Parts;  // what is read before the compiler is asked
   [[nodiscard]] Result<> read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome);
+  [[nodiscard]] Result<std::shared_ptr<const JsonSchema>> read_schema(const std::string& path,
+                                                                      const Order& order,
+                                                                      std::string& texts,
+                                                                      Outcome& outcome);
   [[nodiscard]] Result<> read_artifact(const Order& order, Parts& parts, Outcome& outcome);
   // The same without a look at it, where the proof tells; false where it does not.
   [[nodiscard]] static bool take_proven_artifact(const Order& order, Parts& parts,
@@ -122,6 +128,9 @@ class RevisionBuilder {
 
   ProgramLoader loader_;
   std::uint64_t artifact_bytes_max_;
+  // Functions with equal schemas share one. By path and hash of the text.
+  std::map<std::pair<std::string, std::string>, std::weak_ptr<const JsonSchema>> schemas_;
+  std::size_t schemas_swept_ = 0;  // how many were left when the dead were removed last
 };
 
 }  // namespace funcd::registry
