@@ -1,27 +1,12 @@
 #include "source/s3_answer.h"
 
 #include <charconv>
-#include <optional>
 #include <pugixml.hpp>
 
 #include "http/percent.h"
 
 namespace funcd::source {
 namespace {
-
-std::string_view without_quotes(std::string_view etag) {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
-    return etag.substr(1, etag.size() - 2);
-  }
-  return etag;
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 Result<ObjectInfo> parse_object(const pugi::xml_node& node, bool is_encoded) {
   ObjectInfo object;
@@ -31,7 +16,7 @@ Result<ObjectInfo> parse_object(const pugi::xml_node& node, bool is_encoded) {
     if (!key) return fail("the key '{}' cannot be decoded", object.key);
     object.key = std::move(*key);
   }
-  object.etag = without_quotes(node.child_value("ETag"));
+  object.etag = bare_etag(node.child_value("ETag"));
   const auto bytes = parse_number(node.child_value("Size"));
   if (object.key.empty() || !bytes) {
     return fail("the entry of '{}' lacks its key or size", object.key);
@@ -42,6 +27,19 @@ Result<ObjectInfo> parse_object(const pugi::xml_node& node, bool is_encoded) {
 }
 
 }  // namespace
+
+std::string bare_etag(std::string_view etag) {
+  if (etag.starts_with("W/")) etag.remove_prefix(2);
+  const bool is_quoted = etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
+  return std::string(is_quoted ? etag.substr(1, etag.size() - 2) : etag);
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 Result<ListPage> parse_listing(std::string_view xml) {
   pugi::xml_document document;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,11 @@ struct ObjectInfo {
   std::uint64_t bytes = 0;
   std::string modified;  // RFC 3339, so that later ones compare greater
 };
+
+// As it stands in a listing or a header field, bare: W/"abc" is abc.
+[[nodiscard]] std::string bare_etag(std::string_view etag);
+// A whole decimal number and nothing else.
+[[nodiscard]] std::optional<std::uint64_t> parse_number(std::string_view text);
 
 // One page of a listing.
 struct ListPage {

@@ -1,6 +1,5 @@
 #include "source/s3_client.h"
 
-#include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <random>
@@ -19,21 +18,6 @@ constexpr std::size_t kPageObjects = 1'000;
 // SHA-256 of nothing.
 constexpr std::string_view kEmptyDigest =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-std::string without_quotes(std::string etag) {
-  if (etag.starts_with("W/")) etag.erase(0, 2);
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
-    etag = etag.substr(1, etag.size() - 2);
-  }
-  return etag;
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 std::string hex_of(std::string_view bytes) {
   std::string hex;
@@ -166,7 +150,7 @@ S3Result<std::optional<S3Client::Head>> S3Client::head(const std::string& key) {
   if (answer->status != 200) {
     return tl::unexpected(explain(endpoint_, what, access_key_, *answer));
   }
-  return Head{.etag = without_quotes(answer->field("etag")),
+  return Head{.etag = bare_etag(answer->field("etag")),
               .bytes = parse_number(answer->field("content-length")).value_or(0),
               .sha256 = answer->field(std::string(kDigestField)),
               .module_digest = answer->field(std::string(kModuleField))};
@@ -185,7 +169,7 @@ S3Result<S3Client::Got> S3Client::get(const Get& request) {
       const auto found = fields.find(name);
       return found == fields.end() ? std::string() : found->second;
     };
-    got.head.etag = without_quotes(field("etag"));
+    got.head.etag = bare_etag(field("etag"));
     got.head.sha256 = field(std::string(kDigestField));
     got.head.module_digest = field(std::string(kModuleField));
     got.head.bytes = parse_number(field("content-length")).value_or(0) + request.offset;
