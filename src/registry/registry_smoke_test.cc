@@ -152,7 +152,10 @@ TEST_F(RegistrySmokeTest, TheSameFileOnceMoreDoesNotBeginAnew) {
   put("a", 1);
   start_with_smokers();
   ASSERT_NO_FATAL_FAILURE(wait_asked(1));
-  for (int times = 0; times < 3; ++times) folder_.write("a.wasm", command(1));
+  for (int times = 0; times < 3; ++times) {
+    folder_.write(".a", command(1));  // whole at once, as half a file is another one
+    folder_.rename(".a", "a.wasm");
+  }
   put("b", 2, "");
   ASSERT_TRUE(eventually([&] { return serves("/b", command(2)); }));
   settle(1, true);
