@@ -11,6 +11,7 @@ mod http_body;
 mod http_request;
 mod http_task;
 mod outbound;
+mod outbound_body;
 mod program;
 mod snapshot;
 mod surroundings;

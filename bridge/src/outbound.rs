@@ -1,10 +1,9 @@
 //! Requests that components send: to whom they may, and how.
 
 use crate::files::runtime;
-use bytes::Bytes;
+use crate::outbound_body::{Bounded, Timed};
 use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use std::future::Future;
 use std::io;
@@ -16,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, pki_types::ServerName};
 use wasmtime_wasi_http::io::TokioIo;
@@ -257,8 +256,7 @@ async fn send(
         let body = Bounded::new(body.map_err(hyper_error), response_bytes_max, |max| {
             Error::HttpResponseBodySize(Some(max))
         });
-        let timer = Box::pin(sleep(between));
-        Timed { body, between, timer, is_waiting: false }.boxed_unsync()
+        Timed::new(body, between).boxed_unsync()
     });
     Ok((response, connection))
 }
@@ -414,87 +412,5 @@ fn hyper_error(error: hyper::Error) -> Error {
         Error::ConnectionTerminated
     } else {
         Error::HttpProtocolError
-    }
-}
-
-/// A body that fails once it is longer than it may be.
-struct Bounded<B> {
-    body: B,
-    left: u64,
-    max: u64,
-    error: fn(u64) -> Error,
-}
-
-impl<B> Bounded<B> {
-    fn new(body: B, max: u64, error: fn(u64) -> Error) -> Bounded<B> {
-        Bounded { body, left: max, max, error }
-    }
-}
-
-impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Bounded<B> {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Ok(frame)) = &frame
-            && let Some(bytes) = frame.data_ref()
-        {
-            match self.left.checked_sub(bytes.len() as u64) {
-                Some(left) => self.left = left,
-                None => return Poll::Ready(Some(Err((self.error)(self.max)))),
-            }
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A body that fails when nothing of it comes for too long.
-struct Timed<B> {
-    body: B,
-    between: Duration,
-    timer: Pin<Box<Sleep>>,
-    is_waiting: bool,
-}
-
-impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for Timed<B> {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            this.is_waiting = false;
-            return Poll::Ready(frame);
-        }
-        // The time that the guest takes to ask for more is not the server's.
-        if !this.is_waiting {
-            this.is_waiting = true;
-            this.timer.as_mut().reset(Instant::now() + this.between);
-        }
-        ready!(this.timer.as_mut().poll(context));
-        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
