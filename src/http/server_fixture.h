@@ -4,6 +4,7 @@
 // to do, and a client that sends and receives raw bytes.
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -39,6 +40,17 @@ inline Response text_response(std::string body, int status = 200) {
   response.content_type = "text/plain";
   response.body = std::move(body);
   return response;
+}
+
+constexpr std::string_view kEnd = "GET /end HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+constexpr std::string_view kEndAnswer =
+    "HTTP/1.1 200 OK\r\ncontent-length: 8\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+    "\r\nGET /end";
+
+// An answer of text_response() on a connection that is kept.
+inline std::string plain(std::string_view body) {
+  return fmt::format("HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-type: text/plain\r\n\r\n{}",
+                     body.size(), body);
 }
 
 // Listens to one exchange and remembers what it was told.

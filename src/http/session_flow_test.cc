@@ -13,22 +13,15 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::Client;
+using testing::kEnd;
+using testing::kEndAnswer;
+using testing::plain;
 using testing::Recorder;
 using testing::TestServer;
 using testing::text_response;
 using testing::without_dates;
 
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nhost: h\r\n\r\n";
-constexpr std::string_view kEnd = "GET /end HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
-constexpr std::string_view kEndAnswer =
-    "HTTP/1.1 200 OK\r\ncontent-length: 8\r\ncontent-type: text/plain\r\nconnection: close\r\n"
-    "\r\nGET /end";
-
-std::string plain(std::string_view body) {
-  return "HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(body.size()) +
-         "\r\ncontent-type: text/plain\r\n\r\n" + std::string(body);
-}
-
 // Answers only when the test says so.
 void answer_late(TestServer& server) {
   server.handler.on_exchange = [&server](Exchange& exchange) { server.handler.record(exchange); };

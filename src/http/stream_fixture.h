@@ -14,11 +14,6 @@
 
 namespace funcd::http::testing {
 
-constexpr std::string_view kEnd = "GET /end HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
-constexpr std::string_view kEndAnswer =
-    "HTTP/1.1 200 OK\r\ncontent-length: 8\r\ncontent-type: text/plain\r\nconnection: close\r\n"
-    "\r\nGET /end";
-
 // Takes one request in parts and writes what the test says.
 struct Streamer final : ExchangeListener {
   void take(Exchange& to) {

@@ -54,19 +54,8 @@ const std::string kPours =
 class CommandRunTest : public DispatcherTest {
  protected:
   void serve_cgi(const std::string& module, registry::Limits limits = {}) {
-    revision_ = revision_of("f", module, limits, ContractKind::cgi);
-    serve({revision_});
+    serve_one(module, ContractKind::cgi, limits);
   }
-  // Runs what is to be run now; a guest that is out of its slice has the next.
-  void run_until(const std::function<bool()>& is_true) {
-    const auto work = boost::asio::make_work_guard(loop_.io());
-    while (!is_true()) loop_.io().run_one();
-  }
-  [[nodiscard]] std::uint64_t count(Reason reason) const {
-    return revision_->function->metrics.totals().by_reason[static_cast<std::size_t>(reason)];
-  }
-
-  std::shared_ptr<const registry::Revision> revision_;
 };
 
 TEST_F(CommandRunTest, AResponseBeginsWhenTheGuestPausesBehindItsHeader) {

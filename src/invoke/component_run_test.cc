@@ -37,18 +37,8 @@ const std::string kPours = kBegin + kOpen + R"(
 class ComponentRunTest : public DispatcherTest {
  protected:
   void serve_component(const std::string& body, registry::Limits limits = {}) {
-    revision_ = revision_of("f", http_component(body), limits, ContractKind::wasi_http);
-    serve({revision_});
+    serve_one(http_component(body), ContractKind::wasi_http, limits);
   }
-  void run_until(const std::function<bool()>& is_true) {
-    const auto work = boost::asio::make_work_guard(loop_.io());
-    while (!is_true()) loop_.io().run_one();
-  }
-  [[nodiscard]] std::uint64_t count(Reason reason) const {
-    return revision_->function->metrics.totals().by_reason[static_cast<std::size_t>(reason)];
-  }
-
-  std::shared_ptr<const registry::Revision> revision_;
 };
 
 TEST_F(ComponentRunTest, AnAnswerInPiecesGoesAsAWholeWhenTheGuestDoesNotPause) {

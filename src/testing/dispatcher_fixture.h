@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,11 +60,26 @@ class DispatcherTest : public ::testing::Test {
   // Runs the loop until the exchange has its response: a guest that meets a tick of the clock takes
   // a turn more than one that does not.
   const http::Response& response_to(FakeExchange& exchange) {
-    const auto work = boost::asio::make_work_guard(loop_.io());
-    while (!exchange.response()) loop_.io().run_one();
+    run_until([&exchange] { return exchange.response().has_value(); });
     return *exchange.response();
   }
 
+  // One function, f, which count() is about.
+  void serve_one(std::string_view text, registry::ContractKind contract, registry::Limits limits) {
+    revision_ = revision_of("f", text, limits, contract);
+    serve({revision_});
+  }
+  [[nodiscard]] std::uint64_t count(Reason reason) const {
+    return revision_->function->metrics.totals().by_reason[static_cast<std::size_t>(reason)];
+  }
+
+  // Runs what is to be run now; a guest that is out of its slice has the next.
+  void run_until(const std::function<bool()>& is_true) {
+    const auto work = boost::asio::make_work_guard(loop_.io());
+    while (!is_true()) loop_.io().run_one();
+  }
+
+  std::shared_ptr<const registry::Revision> revision_;
   std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
   Loop loop_;
   Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
