@@ -28,7 +28,14 @@ struct Record {
   // What is live, and what went into it.
   std::shared_ptr<const Revision> live;
   std::string live_key;
-  std::string live_shape;  // of its route
+  std::string live_shape;  // of its route; empty of a canary, which has its function's
+
+  // Of a canary: whether it stands beside its function in the catalog, and why not, once that is
+  // known.
+  bool is_paired = false;
+  std::string unpaired_error;
+
+  [[nodiscard]] bool is_canary() const { return function != nullptr && function->canary != 0; }
 
   // The last attempt.
   std::string failed_key;

@@ -143,8 +143,17 @@ Result<std::shared_ptr<const JsonSchema>> read_schema(const std::string& path,
                                                       const RevisionBuilder::Order& order,
                                                       std::string& texts,
                                                       RevisionBuilder::Outcome& outcome) {
-  const std::string full = fmt::format("{}/{}", folder_of(order.candidate.wasm.path), path);
-  outcome.dependencies.push_back({full, stamp_of(full)});
+  const std::string folder(folder_of(order.candidate.wasm.path));
+  std::string full = fmt::format("{}/{}", folder, path);
+  // A canary may have one of its own beside that of its function.
+  if (const auto canary = canary_name_of(order.candidate.name)) {
+    const std::string own = fmt::format("{}/{}", folder, canary_path(path, canary->number));
+    outcome.dependencies.push_back({own, stamp_of(own)});
+    if (outcome.dependencies.back().stamp) full = own;
+  }
+  if (outcome.dependencies.empty() || outcome.dependencies.back().path != full) {
+    outcome.dependencies.push_back({full, stamp_of(full)});
+  }
   const auto real = resolve_inside(full, order.real_folder);
   if (!real) return fail("schema {}: {}", path, real.error().message);
   auto text = read_text_file(*real, kSchemaBytesMax);
@@ -330,10 +339,13 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
 Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_plain(const Order& order,
                                                                            const Parts& parts,
                                                                            Outcome& outcome) {
-  if (order.live && order.live->digest == parts.digest && !order.live->snapshot.is_used &&
-      order.live->mounts.empty() == parts.mounts.empty()) {
-    return order.live->program;
-  }
+  const auto serves_as_well = [&parts](const std::shared_ptr<const Revision>& revision) {
+    return revision && revision->digest == parts.digest && !revision->snapshot.is_used &&
+           revision->mounts.empty() == parts.mounts.empty();
+  };
+  if (serves_as_well(order.live)) return order.live->program;
+  const auto sibling = std::ranges::find_if(order.siblings, serves_as_well);
+  if (sibling != order.siblings.end()) return (*sibling)->program;
   if (auto program = loader_.load_cached(parts.digest, parts.files())) return program;
   outcome.is_from_cache = false;
   if (order.code && order.code->digest == parts.digest) {

@@ -53,6 +53,8 @@ class RevisionBuilder {
     std::shared_ptr<const Revision> live;  // its program is used again if the artifact is the same
     std::string live_key;                  // Outcome::key of it
     std::string failed_key;                // and of the last one that failed
+    // Others whose program serves as well where the artifact is the same.
+    std::vector<std::shared_ptr<const Revision>> siblings = {};
     IfMissing if_missing = IfMissing::compile;
     std::optional<Code> code = std::nullopt;
     // Compiles what a snapshot becomes, until stopped; empty: this thread does.

@@ -56,7 +56,14 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"error", text_or_null(status.error)},
                {"failed_at", nullptr},
                {"snapshot", nullptr},
-               {"in_flight", 0}};
+               {"in_flight", 0},
+               {"canary", nullptr}};
+  if (const auto canary = registry::canary_name_of(status.name)) {
+    json["canary"] = {{"of", canary->function},
+                      {"number", canary->number},
+                      {"weight", nullptr},
+                      {"sticky", nullptr}};
+  }
   if (!status.error.empty()) json["failed_at"] = format_time(status.failed_at);
   if (!status.digest.empty()) {
     json["published_at"] = format_time(status.published_at);
@@ -69,6 +76,10 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   json["limits"] = limits_json(revision->manifest.limits);
   json["snapshot"] = snapshot_json(*revision);
   json["in_flight"] = revision->function->in_flight.load(std::memory_order_relaxed);
+  if (const auto& canary = revision->manifest.canary) {
+    json["canary"]["weight"] = registry::format_weight(canary->weight);
+    json["canary"]["sticky"] = registry::format_stickiness(canary->sticky);
+  }
   return json;
 }
 
@@ -84,12 +95,9 @@ void add_details(Json& json, const registry::Revision& revision) {
   json["invocations"] = invocations_json(revision.function->metrics.totals());
 }
 
+// Kept by the catalog.
 const registry::Revision* revision_of(const registry::Catalog* catalog, std::string_view name) {
-  if (catalog == nullptr) return nullptr;
-  for (const auto& revision : catalog->revisions()) {
-    if (revision->function->name == name) return revision.get();
-  }
-  return nullptr;
+  return catalog == nullptr ? nullptr : catalog->find_title(name).get();
 }
 
 Json counts_by_state(const registry::Status& status) {
