@@ -242,3 +242,15 @@ def test_nodes_agree(bucket, start_on, tmp_path):
         wait_until(lambda: list(node.functions()) == ["hello"], "it is gone everywhere")
     for each in connections:
         each.close()
+
+
+def test_a_streamed_answer_tells_its_client_too(folder, server):
+    head = b"content-type: text/plain\n\n"
+    folder.put("hello", guests.prints(head + b"stable"), 'contract = "cgi"\n')
+    folder.put("hello@2", guests.prints_many(head + b"x" * 60_000, 4),
+               'contract = "cgi"\n[canary]\nweight = "100%"\nsticky = "cookie"\n')
+    server.wait_state("hello", "live")
+    server.wait_state("hello@2", "live")
+    answer = server.get("/hello")
+    assert answer.header("transfer-encoding") == "chunked" and len(answer.body) > 200_000
+    assert cookie_of(answer)
