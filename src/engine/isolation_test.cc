@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -145,6 +146,46 @@ TEST_F(Isolation, NeitherHaveThoseThatLiveAtOnce) {
       while (task->poll() != Task::State::done) {
       }
       ASSERT_EQ(task->ending().kind, EndKind::returned) << task->ending().exit_code;
+    }
+  }
+}
+
+// Looks at a whole memory of 8 MiB, and exits with 1 unless it is fresh; after that it writes to
+// `count` pages of it, `step` bytes apart.
+std::string scattered_module(int count, int step) {
+  return fmt::format(R"((module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+    (memory (export "memory") 128)
+    (data (i32.const 65536) "image")
+    (func (export "_start") (local $at i32)
+      (if (i32.ne (i32.load (i32.const 65536)) (i32.const 0x67616d69))
+        (then (call $proc_exit (i32.const 1))))
+      (i64.store (i32.const 65536) (i64.const 0))
+      (loop $more
+        (if (i64.ne (i64.load (local.get $at)) (i64.const 0))
+          (then (call $proc_exit (i32.const 1))))
+        (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+        (br_if $more (i32.lt_u (local.get $at) (i32.const 8388608))))
+      (local.set $at (i32.const 0))
+      (loop $more
+        (i64.store (local.get $at) (i64.const -1))
+        (local.set $at (i32.add (local.get $at) (i32.const {1})))
+        (br_if $more (i32.lt_u (local.get $at) (i32.const {0}))))))
+  )",
+                     count * step, step);
+}
+
+// More regions than a scan of pages reports: near each other, farther apart than what is written
+// back between them, and more than are looked at.
+TEST_F(Isolation, NeitherAreScatteredPages) {
+  for (const auto& [count, step] :
+       {std::pair{100, 8192}, std::pair{40, 16 * 4096}, std::pair{127, 16 * 4096},
+        std::pair{1000, 8192}, std::pair{500, 4096}}) {
+    const Program program = program_of(scattered_module(count, step));
+    for (int round = 0; round < 20; ++round) {
+      const Ending ending = run(program);
+      ASSERT_EQ(ending.kind, EndKind::returned)
+          << count << " pages, " << step << " bytes apart, round " << round;
     }
   }
 }

@@ -4,6 +4,12 @@
 // memory, is not: it would keep what the guest wrote, for the next guest to read. Wasmtime's
 // repository has this as pull request 14357.
 //
+// It also takes 32 regions of written pages at the most, and drops all pages behind the 32nd, which
+// the next guest then faults in again one by one. A guest that writes here and there over a large
+// memory, as JavaScript's engine does, pays for that with each run. So the regions with the least
+// between them are reported as one: some pages that were not written are written back as well, and
+// none is dropped.
+//
 // All programs are linked with --wrap=ioctl (cmake/bridge.cmake), which brings each call of ioctl()
 // here; a scan is made to ask for written pages that are present or swapped, which is what the
 // kernel calls both kinds.
@@ -11,9 +17,13 @@
 
 #include <sys/ioctl.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdarg>
 #include <cstdint>
+
+#include "base/check.h"
 
 namespace funcd::engine {
 namespace {
@@ -33,6 +43,11 @@ struct ScanArgument {
   std::uint64_t category_anyof_mask;
   std::uint64_t return_mask;
 };
+// More than these are not looked at; the pages behind them are dropped.
+constexpr std::size_t kRegionsMax = 128;
+// What is written back between regions although it was not written, at the most. To fault a page in
+// costs as much as to copy several.
+constexpr std::uint64_t kGapBytesMax = 512 << 10;
 constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArgument);
 constexpr std::uint64_t kPresent = 1U << 3U;
 constexpr std::uint64_t kSwapped = 1U << 4U;
@@ -50,6 +65,34 @@ void ask_for_all_written(ScanArgument& scan) {
 
 }  // namespace
 
+std::size_t merge_regions(std::span<PageRegion> regions, std::size_t regions_max,
+                          std::uint64_t gap_bytes_max) {
+  const std::size_t count = regions.size();
+  if (count <= regions_max || regions_max == 0) return std::min(count, regions_max);
+  std::array<std::uint64_t, kRegionsMax> gaps{};
+  CHECK(count <= gaps.size(), "{} regions", count);
+  for (std::size_t i = 1; i < count; ++i) gaps[i - 1] = regions[i].start - regions[i - 1].end;
+  const auto merged = static_cast<std::ptrdiff_t>(count - regions_max);
+  std::nth_element(gaps.begin(), gaps.begin() + merged - 1,
+                   gaps.begin() + static_cast<std::ptrdiff_t>(count) - 1);
+  const std::uint64_t widest = gaps[static_cast<std::size_t>(merged) - 1];
+
+  std::size_t last = 0;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 1; i < count; ++i) {
+    const std::uint64_t gap = regions[i].start - regions[last].end;
+    if (gap <= widest && bytes + gap <= gap_bytes_max) {
+      bytes += gap;
+      regions[last].end = regions[i].end;
+    } else if (last + 1 == regions_max) {
+      break;
+    } else {
+      regions[++last] = regions[i];
+    }
+  }
+  return last + 1;
+}
+
 bool are_pagemap_scans_seen() {
   return is_seen.load(std::memory_order_relaxed);
 }
@@ -65,7 +108,26 @@ extern "C" int __wrap_ioctl(int descriptor, unsigned long request, ...) {
   void* const argument = va_arg(rest, void*);
   va_end(rest);
   using namespace funcd::engine;  // NOLINT: one function
-  if (request == kPagemapScan) ask_for_all_written(*static_cast<ScanArgument*>(argument));
-  return __real_ioctl(descriptor, request, argument);
+  if (request != kPagemapScan) return __real_ioctl(descriptor, request, argument);
+  auto& scan = *static_cast<ScanArgument*>(argument);
+  ask_for_all_written(scan);
+  if (scan.vec_len == 0 || scan.vec_len >= kRegionsMax) {
+    return __real_ioctl(descriptor, request, argument);
+  }
+
+  std::array<PageRegion, kRegionsMax> regions;  // NOLINT: the kernel writes those that it counts
+  ScanArgument whole = scan;
+  whole.vec = reinterpret_cast<std::uint64_t>(regions.data());  // NOLINT: the kernel's way
+  whole.vec_len = regions.size();
+  const int found = __real_ioctl(descriptor, request, &whole);
+  scan.walk_end = whole.walk_end;
+  if (found <= 0) return found;
+  const std::span all(regions.data(), static_cast<std::size_t>(found));
+  const std::uint64_t end = all.back().end;
+  const std::size_t kept = merge_regions(all, scan.vec_len, kGapBytesMax);
+  // Where not all could be kept, the walk is one that has ended there.
+  if (all[kept - 1].end != end) scan.walk_end = all[kept - 1].end;
+  std::ranges::copy(all.first(kept), reinterpret_cast<PageRegion*>(scan.vec));  // NOLINT: its way
+  return static_cast<int>(kept);
 }
 // NOLINTEND(readability-identifier-naming)
