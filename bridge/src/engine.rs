@@ -33,6 +33,11 @@ const SPARE_STACKS: u32 = 4;
 /// than functions in use, each run has its image mapped anew and its pages faulted in.
 const WARM_SLOTS_SHARE: u32 = 2;
 
+#[cfg(target_arch = "x86_64")]
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+#[cfg(target_arch = "aarch64")]
+const TARGET: &str = "aarch64-unknown-linux-gnu";
+
 /// Initial memory that is kept as one image, with the zeros in it.
 const IMAGE_BYTES_MAX: u64 = 256 << 20;
 
@@ -46,6 +51,7 @@ pub struct Options {
     guest_stack_bytes: u32,
     has_epochs: bool,
     is_baseline: bool,
+    is_portable: bool,
 }
 
 /// `fb_engine`.
@@ -80,7 +86,7 @@ impl BridgeEngine {
         if let Some(linker) = self.concurrent.get() {
             return Ok(linker);
         }
-        let engine = Engine::new(&config(&self.options, Calls::Concurrent))?;
+        let engine = Engine::new(&config(&self.options, Calls::Concurrent)?)?;
         let linker = crate::component::link(&engine, Calls::Concurrent)?;
         Ok(self.concurrent.get_or_init(|| linker))
     }
@@ -93,7 +99,7 @@ pub enum Calls {
     Concurrent,
 }
 
-fn config(options: &Options, calls: Calls) -> Config {
+fn config(options: &Options, calls: Calls) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::default();
     let instances = options.instances_max;
     let keep_resident = options.keep_resident_bytes as usize;
@@ -135,11 +141,15 @@ fn config(options: &Options, calls: Calls) -> Config {
         .memory_guaranteed_dense_image_size(IMAGE_BYTES_MAX)
         // Its heap is not bounded by a store's limits.
         .wasm_gc(false);
-    config
+    if options.is_portable {
+        // A target that is named is taken without what this processor has beyond it.
+        config.target(TARGET)?;
+    }
+    Ok(config)
 }
 
 fn new_engine(options: &Options, host: &'static Host) -> Result<BridgeEngine> {
-    let engine = Engine::new(&config(options, Calls::InTurn))?;
+    let engine = Engine::new(&config(options, Calls::InTurn)?)?;
     let plain = host::link(&engine, host)?;
     let with_files = files::link(&engine)?;
     let scratches = Scratches::new(options.guest_stack_bytes as usize);
