@@ -15,6 +15,7 @@ help:
 	@echo "make languages  those in Rust, JavaScript and Python, into build/languages"
 	@echo "make check      format, layers, docs, headers, lints"
 	@echo "make bench      funcd beside its peers and its floors, one table"
+	@echo "make count      instructions per request, beside those that are recorded"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60)"
 	@echo "make soak       good and bad clients and functions for SOAK_SECONDS (600), one summary"
 	@echo "make asan       unit, end-to-end and fault tests under address and undefined-behaviour sanitizers"
@@ -61,6 +62,13 @@ check:
 bench:
 	@tools/setup build examples languages bench
 	@tools/with bench/run
+
+.PHONY: count
+count:
+	@tools/setup build examples test
+	@tools/build release request_floor
+	@tools/with examples/build $(EXAMPLES)
+	@bench/count
 
 .PHONY: fuzz
 fuzz:

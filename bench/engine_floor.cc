@@ -2,10 +2,12 @@
 // it but with no HTTP, no contract and a warm cache. What a request costs beyond this is the
 // server's. Of a component, one GET request and its response.
 //
-//   engine_floor FILE.wasm [--env KEY=VALUE]... [--stdin TEXT] [--snapshot cold|warm] [--seconds S]
-//                [--expect TEXT]
+//   engine_floor FILE.wasm [--env KEY=VALUE]... [--stdin TEXT] [--snapshot cold|warm]
+//                [--seconds S | --runs N] [--expect TEXT]
 //
-// --snapshot starts each run from a snapshot, which is made first with the same stdin.
+// --snapshot starts each run from a snapshot, which is made first with the same stdin. --runs makes
+// that many runs and no others, so that what a run takes can be counted: the instructions of N and
+// of 2 N runs under callgrind differ by those of N runs.
 //
 // Prints one line of JSON: {"runs": N, "cpu_us_per_run": X}. CPU is user + system time of the whole
 // process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or
@@ -41,11 +43,14 @@ constexpr std::uint64_t kWasmBytesMax = 256ULL << 20;
 constexpr std::uint64_t kOutputBytesMax = 32ULL << 20;
 constexpr std::chrono::seconds kTimeout{10};
 constexpr std::chrono::milliseconds kWarmUp{300};
+// Valgrind gives a process less to reserve than a pool of the usual size takes.
+constexpr std::uint32_t kInstancesUnderValgrind = 8;
 
 struct Options {
   std::string file;
   std::vector<std::string> env;
   double seconds = 3;
+  std::uint64_t runs = 0;  // 0: as many as there is time for
   std::string expect;
   std::string stdin_text;
   std::string snapshot;  // "", "cold", "warm"
@@ -73,17 +78,21 @@ Result<Options> parse(std::span<char*> arguments) {
       const auto end = value.data() + value.size();
       const auto read = std::from_chars(value.data(), end, options.seconds);
       if (read.ec != std::errc{} || read.ptr != end) return fail("--seconds {}: no number", value);
+    } else if (name == "--runs") {
+      const auto end = value.data() + value.size();
+      const auto read = std::from_chars(value.data(), end, options.runs);
+      if (read.ec != std::errc{} || read.ptr != end) return fail("--runs {}: no number", value);
     } else {
       return fail(
           "{}: unknown option; known are --env, --stdin, --snapshot cold|warm, "
-          "--seconds, --expect",
+          "--seconds, --runs, --expect",
           name);
     }
   }
   if (options.file.empty()) {
     return fail(
         "usage: engine_floor FILE.wasm [--env K=V]... [--stdin TEXT] [--snapshot cold|warm] "
-        "[--seconds S] [--expect TEXT]");
+        "[--seconds S | --runs N] [--expect TEXT]");
   }
   return options;
 }
@@ -188,18 +197,19 @@ double cpu_us() {
 }
 
 Result<> measure(const Options& options) {
-  const auto engine = TRY(engine::Engine::create({}));
+  const auto engine = TRY(
+      engine::Engine::create({.instances_max = options.runs > 0 ? kInstancesUnderValgrind : 0}));
   const auto subject = TRY(load(*engine, options));
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
   const auto warm_at = Clock::now() + kWarmUp;
   const bool is_component = subject.program.kind() == engine::ProgramKind::http_component;
   const auto run = is_component ? &answer_once : &run_once;
-  while (Clock::now() < warm_at) TRY(run(subject, options));
+  while (options.runs == 0 && Clock::now() < warm_at) TRY(run(subject, options));
 
   const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
   const double cpu_before_us = cpu_us();
   std::uint64_t runs = 0;
-  while (Clock::now() < end) {
+  while (options.runs > 0 ? runs < options.runs : Clock::now() < end) {
     TRY(run(subject, options));
     ++runs;
   }

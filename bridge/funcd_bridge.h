@@ -73,6 +73,7 @@ typedef struct fb_engine_options {
   uint32_t guest_stack_bytes;
   bool has_epochs;
   bool is_baseline; /* compiles in one pass (Winch): ten times faster, to slower code; no pool */
+  bool is_portable; /* code for any processor of this architecture */
 } fb_engine_options;
 
 fb_engine* fb_engine_new(const fb_engine_options* options, const fb_host* host, fb_bytes* error);

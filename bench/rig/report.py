@@ -61,6 +61,9 @@ BARS = (
     Bar("spinner-end", None, 50, "a spinner ends after its limit, ms"),
     Bar("sleepers", None, 400, "RSS with 5,000 invocations asleep, MiB"),
     Bar("sleepers-p99", None, 5, "p99 beside what sleeps, over that alone, ms"),
+    Bar("deployments-poll", None, 3, "a change in the bucket is live, polled every 2 s, s"),
+    Bar("deployments-hook", None, 1, "a change in the bucket is live, with the hook, s"),
+    Bar("deployments-failed", None, 0, "failed requests while deployments, outages come and go"),
     Bar("many-start", None, 300, "restart with 1,000 functions to the first answer, ms"),
     Bar("many-rss", None, 40, "RSS per idle function, KiB"),
     Bar("many-spread", None, 115, "CPU per request, 10,000 functions, of that of one, %"),
@@ -106,6 +109,8 @@ def _verdict_line(verdict: Verdict) -> str:
     if measured is None:
         return f"| {bar.text} | {_limit(bar)} | - | not measured |"
     word = "reached" if verdict.is_reached else "**missed**"
+    if bar.at_most == 0 or measured == 0:
+        return f"| {bar.text} | {_limit(bar)} | {_ratio(measured, bar)} | {word} |"
     factor = bar.at_most / measured
     side = f"{factor:.2f}x below" if factor >= 1 else f"{1 / factor:.2f}x above"
     return f"| {bar.text} | {_limit(bar)} | {_ratio(measured, bar)} | {word}, {side} |"

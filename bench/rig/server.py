@@ -25,14 +25,14 @@ class Server:
 
     def __init__(self, name: str, command: list[str], core: int | None = None,
                  folder: Path | None = None, port: int | None = None,
-                 has_admin: bool = False) -> None:
+                 has_admin: bool = False, env: dict[str, str] | None = None) -> None:
         """`port`: of a server that does not print it. `core`: None leaves it unpinned."""
         pin = [] if core is None else ["taskset", "-c", str(core)]
         self.name = name
         self.core = core
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(
-            pin + command, cwd=folder, stdin=subprocess.DEVNULL,
+            pin + command, cwd=folder, stdin=subprocess.DEVNULL, env=env,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._said = b""
         try:

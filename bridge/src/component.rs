@@ -1,10 +1,12 @@
 //! Components: what they are linked to, and which of their exports answers requests.
 
+use crate::engine::Calls;
 use crate::host::{GuestPointer, Host};
 use crate::outbound::Hooks;
 use crate::surroundings::Surroundings;
 use crate::task::Limiter;
 use std::sync::Arc;
+use wasmparser::{CanonicalFunction, CanonicalOption};
 use wasmtime::component::{self, HasData, InstancePre, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, Result, bail};
 use wasmtime_wasi::p2::bindings::CommandPre;
@@ -80,13 +82,15 @@ impl HasData for HasTable {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-pub fn link(engine: &Engine) -> Result<Linker<ComponentGuest>> {
+pub fn link(engine: &Engine, calls: Calls) -> Result<Linker<ComponentGuest>> {
     use wasmtime_wasi_io::bindings::wasi::io;
     let mut linker: Linker<ComponentGuest> = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    if calls == Calls::Concurrent {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
     linker.allow_shadowing(true);
     // Streams and pollables need the table only: most guests never make a context.
     io::error::add_to_linker::<_, HasTable>(&mut linker, |guest| &mut guest.table)?;
@@ -151,6 +155,44 @@ impl Component {
             Role::Other
         };
         Ok(Component { pre, role })
+    }
+}
+
+/// Whether a component needs an engine that can call it concurrently: it has to do with interfaces
+/// of another version than 0.2, or with functions that are asynchronous by themselves.
+pub fn is_concurrent(wasm: &[u8]) -> bool {
+    use wasmparser::Payload;
+    // What cannot be parsed cannot be compiled either; the compiler says why.
+    wasmparser::Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()).any(|payload| {
+        match payload {
+            Payload::ComponentImportSection(imports) => {
+                imports.into_iter().flatten().any(|import| is_newer(import.name.name))
+            }
+            Payload::ComponentExportSection(exports) => {
+                exports.into_iter().flatten().any(|export| is_newer(export.name.name))
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                functions.into_iter().flatten().any(|function| is_asynchronous(&function))
+            }
+            _ => false,
+        }
+    })
+}
+
+fn is_newer(name: &str) -> bool {
+    split(name).1.is_some_and(|version| !version.starts_with("0.2."))
+}
+
+fn is_asynchronous(function: &CanonicalFunction) -> bool {
+    let is_asynchronous = |options: &[CanonicalOption]| options.contains(&CanonicalOption::Async);
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            is_asynchronous(options)
+        }
+        CanonicalFunction::ResourceNew { .. }
+        | CanonicalFunction::ResourceDrop { .. }
+        | CanonicalFunction::ResourceRep { .. } => false,
+        _ => true,
     }
 }
 

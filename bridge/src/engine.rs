@@ -1,6 +1,6 @@
 //! The engine and its compiler.
 
-use crate::component::ComponentGuest;
+use crate::component::{ComponentGuest, is_concurrent};
 use crate::host::{self, Guest, Host};
 use crate::snapshot::Scratches;
 use crate::{Bytes, files, give, slice};
@@ -33,10 +33,16 @@ const SPARE_STACKS: u32 = 4;
 /// than functions in use, each run has its image mapped anew and its pages faulted in.
 const WARM_SLOTS_SHARE: u32 = 2;
 
+#[cfg(target_arch = "x86_64")]
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+#[cfg(target_arch = "aarch64")]
+const TARGET: &str = "aarch64-unknown-linux-gnu";
+
 /// Initial memory that is kept as one image, with the zeros in it.
 const IMAGE_BYTES_MAX: u64 = 256 << 20;
 
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Options {
     instances_max: u32,
     table_elements_max: u32,
@@ -45,6 +51,7 @@ pub struct Options {
     guest_stack_bytes: u32,
     has_epochs: bool,
     is_baseline: bool,
+    is_portable: bool,
 }
 
 /// `fb_engine`.
@@ -55,8 +62,13 @@ pub struct BridgeEngine {
     pub plain: Linker<Guest>,
     /// Wasmtime's own WASI, for guests with mounts.
     pub with_files: Linker<Guest>,
-    /// For components; made for the first of them.
+    /// For components whose calls come one after another: all of WASI 0.2. Made for the first.
     components: OnceLock<component::Linker<ComponentGuest>>,
+    /// For those that are called concurrently. A call in an engine that can do that costs twice as
+    /// much, whether it does or not; so this is one of its own, made for the first of them. Its pool
+    /// is as large as the other: who runs a guest sees to it that there are not too many of both.
+    concurrent: OnceLock<component::Linker<ComponentGuest>>,
+    options: Options,
     /// For the runs that snapshots are made of.
     pub scratches: Scratches,
 }
@@ -66,12 +78,28 @@ impl BridgeEngine {
         if let Some(linker) = self.components.get() {
             return Ok(linker);
         }
-        let linker = crate::component::link(&self.engine)?;
+        let linker = crate::component::link(&self.engine, Calls::InTurn)?;
         Ok(self.components.get_or_init(|| linker))
+    }
+
+    pub fn concurrent_components(&self) -> Result<&component::Linker<ComponentGuest>> {
+        if let Some(linker) = self.concurrent.get() {
+            return Ok(linker);
+        }
+        let engine = Engine::new(&config(&self.options, Calls::Concurrent)?)?;
+        let linker = crate::component::link(&engine, Calls::Concurrent)?;
+        Ok(self.concurrent.get_or_init(|| linker))
     }
 }
 
-fn config(options: &Options) -> Config {
+/// How the exports of an instance are called.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Calls {
+    InTurn,
+    Concurrent,
+}
+
+fn config(options: &Options, calls: Calls) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::default();
     let instances = options.instances_max;
     let keep_resident = options.keep_resident_bytes as usize;
@@ -101,6 +129,7 @@ fn config(options: &Options) -> Config {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
+        .concurrency_support(calls == Calls::Concurrent)
         .epoch_interruption(options.has_epochs)
         .max_wasm_stack(options.guest_stack_bytes as usize)
         .async_stack_size(options.guest_stack_bytes as usize + HOST_STACK_BYTES)
@@ -112,15 +141,28 @@ fn config(options: &Options) -> Config {
         .memory_guaranteed_dense_image_size(IMAGE_BYTES_MAX)
         // Its heap is not bounded by a store's limits.
         .wasm_gc(false);
-    config
+    if options.is_portable {
+        // A target that is named is taken without what this processor has beyond it.
+        config.target(TARGET)?;
+    }
+    Ok(config)
 }
 
 fn new_engine(options: &Options, host: &'static Host) -> Result<BridgeEngine> {
-    let engine = Engine::new(&config(options))?;
+    let engine = Engine::new(&config(options, Calls::InTurn)?)?;
     let plain = host::link(&engine, host)?;
     let with_files = files::link(&engine)?;
     let scratches = Scratches::new(options.guest_stack_bytes as usize);
-    Ok(BridgeEngine { engine, host, plain, with_files, components: OnceLock::new(), scratches })
+    Ok(BridgeEngine {
+        engine,
+        host,
+        plain,
+        with_files,
+        components: OnceLock::new(),
+        concurrent: OnceLock::new(),
+        options: *options,
+        scratches,
+    })
 }
 
 /// # Safety
@@ -147,6 +189,9 @@ pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_engine_tick(engine: &BridgeEngine) {
     engine.engine.increment_epoch();
+    if let Some(linker) = engine.concurrent.get() {
+        linker.engine().increment_epoch();
+    }
     engine.scratches.tick();
 }
 
@@ -166,12 +211,17 @@ pub unsafe extern "C" fn fb_compile(
     error: &mut Bytes,
 ) -> bool {
     let wasm = unsafe { slice(wasm, size) };
-    let compiled = if wasmparser::Parser::is_component(wasm) {
-        engine.engine.precompile_component(wasm)
-    } else {
+    give(compile(engine, wasm), error).map(|bytes| *code = bytes.into()).is_some()
+}
+
+fn compile(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
+    if !wasmparser::Parser::is_component(wasm) {
         engine.engine.precompile_module(wasm)
-    };
-    give(compiled, error).map(|bytes| *code = bytes.into()).is_some()
+    } else if is_concurrent(wasm) {
+        engine.concurrent_components()?.engine().precompile_component(wasm)
+    } else {
+        engine.engine.precompile_component(wasm)
+    }
 }
 
 /// # Safety

@@ -33,7 +33,11 @@ pub unsafe extern "C" fn fb_program_load(
 ) -> Option<Box<Program>> {
     let loaded = unsafe { load(engine, path, slice(code, size), has_files) };
     let code = give(loaded, error)?;
-    Some(Box::new(Program { engine: engine.engine.clone(), host: engine.host, code }))
+    let engine_of_it = match &code {
+        Code::Module(_) => &engine.engine,
+        Code::Component(component) => component.pre.engine(),
+    };
+    Some(Box::new(Program { engine: engine_of_it.clone(), host: engine.host, code }))
 }
 
 /// # Safety
@@ -50,11 +54,20 @@ unsafe fn load(
         None => Engine::detect_precompiled(code),
     };
     if matches!(kind, Some(Precompiled::Component)) {
-        let component = match path {
-            Some(path) => unsafe { component::Component::deserialize_file(&engine.engine, path) },
-            None => unsafe { component::Component::deserialize(&engine.engine, code) },
+        let read = |linker: &component::Linker<_>| match path {
+            Some(path) => unsafe { component::Component::deserialize_file(linker.engine(), path) },
+            None => unsafe { component::Component::deserialize(linker.engine(), code) },
         };
-        return Ok(Code::Component(Component::new(engine.components()?, &component?)?));
+        // Code of one engine is refused by the other before anything of it is used.
+        let linker = engine.components()?;
+        let (linker, component) = match read(linker) {
+            Ok(component) => (linker, component),
+            Err(error) => {
+                let linker = engine.concurrent_components()?;
+                (linker, read(linker).map_err(|_| error)?)
+            }
+        };
+        return Ok(Code::Component(Component::new(linker, &component)?));
     }
     let module = match path {
         Some(path) => unsafe { Module::deserialize_file(&engine.engine, path) },

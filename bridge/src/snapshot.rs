@@ -111,7 +111,9 @@ struct Plan {
 impl Plan {
     fn of(wasm: &[u8], is_warm: bool) -> Result<Plan> {
         if Parser::is_component(wasm) {
-            return Err(Error::msg("it is a component"));
+            return Err(Error::msg(
+                "it is a component, which runs nothing before its first request",
+            ));
         }
         let module = Module::parse(wasm)?;
         let has = |name: &str| module.exported_function(name).is_some();

@@ -135,6 +135,8 @@ int run(int argc, char** argv) {
   add_invoke(app, action);
   add_deploy(app, action);
   add_revisions(app, action);
+  add_canary(app, action);
+  add_promote(app, action);
   add_rollback(app, action);
 
   for (auto* verb : app.get_subcommands({})) verb->group("Commands");

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "cli/canary.h"
 #include "cli/deployment.h"
 #include "cli/verbs.h"
 #include "registry/artifact.h"
@@ -17,15 +18,19 @@ namespace funcd::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 
 constexpr const char* kFooter =
     "Takes the sidecar beside the file along, and the schemas that it names. Each deployment is\n"
     "kept as a revision: funcd revisions lists them, funcd rollback goes back.\n"
+    "With --canary the live revision stays, and the new one gets a share of the requests beside\n"
+    "it: funcd canary changes the share, funcd promote gives it all, funcd rollback drops it.\n"
     "Exit code: 0 when it is done (with --wait: live), else 1.\n"
     "\n"
     "Examples:\n"
     "  funcd deploy hello.wasm                          to the server that runs here\n"
     "  funcd deploy hello.wasm --to ./functions\n"
+    "  funcd deploy hello.wasm --canary 5% --sticky cookie\n"
     "  funcd deploy build/users.wasm --name api/users --to s3://functions/prod --wait";
 
 constexpr std::uint64_t kArtifactBytesMax = 256ULL << 20;
@@ -39,6 +44,7 @@ struct Deploy {
   SourceFlags source;
   std::string file;
   std::string name;
+  CanaryFlags canary;
   bool is_json = false;
 };
 
@@ -67,6 +73,9 @@ Result<source::Deployments::Files> collect(const Deploy& request, const std::str
         return fail("{}: schema {}: leads out of the source", sidecar_file, *schema);
       }
       files.push_back({path.string(), TRY(read_file(beside.string(), kSchemaBytesMax))});
+    }
+    if (manifest.canary) {
+      return fail("{}: [canary] is written by funcd deploy --canary; remove it", sidecar_file);
     }
     files.push_back({name + ".toml", std::move(text)});
   }
@@ -110,29 +119,34 @@ Result<> deploy(const Deploy& request, server::Config config) {
   if (const auto problem = registry::name_problem(name)) {
     return fail("{}: {}; name the function with --name", name, *problem);
   }
+  if (registry::canary_name_of(name)) {
+    return fail("{}: is a canary's name; name the function with --name, and add --canary", name);
+  }
+  const auto share = TRY(request.canary.share());
   const auto opened = TRY(request.source.open(std::move(config)));
   const auto files = TRY(collect(request, name, opened.config));
   const std::string before = TRY(request.source.failure_before(opened.config, name));
-  Result<source::DeployedRevision> revision;
+  Result<source::Deployments::Change> change;
   {
     Progress progress(fmt::format("uploading {}", name));
-    revision = source::Deployments(*opened.store)
-                   .deploy(name, files, [&progress](std::uint64_t sent, std::uint64_t total) {
-                     progress.draw(sent, total);
-                   });
+    change = source::Deployments(*opened.store)
+                 .deploy(name, files, share, [&progress](std::uint64_t sent, std::uint64_t total) {
+                   progress.draw(sent, total);
+                 });
   }
-  if (!revision) return fail(revision.error());
-  TRY(request.source.wait(opened.config, name, *revision, before));
+  if (!change) return fail(change.error());
+  // What the function itself has failed for is no news of its canary.
+  TRY(request.source.wait(opened.config, name, *change, share ? "" : before));
   const bool is_live = request.source.is_waiting();
   if (request.is_json) {
     print(server::json_text({{"function", name},
-                             {"revision", revision->number},
-                             {"digest", revision->module().sha256},
+                             {"revision", change->revision.number},
+                             {"digest", change->revision.module().sha256},
+                             {"canary", share ? Json(share->weight) : Json()},
                              {"source", opened.source},
                              {"is_live", is_live}}));
   } else {
-    print(fmt::format("{}: revision {} {} {}\n", name, revision->number,
-                      is_live ? "is live on" : "is in", opened.source));
+    print(told(name, *change, opened.source, is_live));
   }
   return {};
 }
@@ -145,6 +159,7 @@ void add_deploy(CLI::App& app, Action& action) {
   verb->add_option("FILE", request->file, "the .wasm file")->required();
   verb->add_option("--name", request->name, "the function's name (default: that of the file)")
       ->type_name("NAME");
+  request->canary.add_to(*verb);
   verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kFooter);
   verb->callback([request, &action] {

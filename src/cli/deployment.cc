@@ -84,14 +84,33 @@ Result<std::string> SourceFlags::failure_before(const server::Config& config,
   return failure_of(TRY(find_function(*config.admin, name)));
 }
 
+std::string told(const std::string& name, const source::Deployments::Change& change,
+                 const std::string& source, bool is_live) {
+  const std::uint64_t number = change.revision.number;
+  if (change.canary && change.canary->number == number) {
+    return fmt::format("{}: revision {} is a canary {} {}, for {} of the requests\n", name, number,
+                       is_live ? "on" : "in", source, change.canary->share.weight);
+  }
+  std::string text =
+      fmt::format("{}: revision {} {} {}", name, number, is_live ? "is live on" : "is in", source);
+  if (change.dropped) text += fmt::format("; its canary, revision {}, is dropped", *change.dropped);
+  return text + "\n";
+}
+
 Result<> SourceFlags::wait(const server::Config& config, const std::string& name,
-                           const source::DeployedRevision& revision,
+                           const source::Deployments::Change& change,
                            const std::string& failure_before) const {
   if (!is_waiting_) return {};
   const auto timeout = registry::parse_duration(timeout_);
   if (!timeout) return fail("--timeout: {}", timeout.error().message);
   const TimePoint deadline = Clock::now() + *timeout;
   TimePoint refresh_at = Clock::now();
+  const source::DeployedRevision& revision = change.revision;
+  const auto name_of_canary = [&name](std::uint64_t number) {
+    return fmt::format("{}@{}", name, number);
+  };
+  const bool is_canary = change.canary && change.canary->number == revision.number;
+  const std::string title = is_canary ? name_of_canary(revision.number) : name;
   std::string error;
   for (;;) {
     if (Clock::now() >= refresh_at) {
@@ -101,10 +120,13 @@ Result<> SourceFlags::wait(const server::Config& config, const std::string& name
       TRY(request(*config.admin, refresh));
       refresh_at = Clock::now() + kRefreshEvery;
     }
-    const Json function = TRY(find_function(*config.admin, name));
+    const Json function = TRY(find_function(*config.admin, title));
     const bool is_this = text_of(function, "digest") == revision.module().sha256 &&
-                         text_of(function, "sidecar_digest") == revision.sidecar_digest();
-    if (text_of(function, "state") == "live" && is_this) return {};
+                         text_of(function, "sidecar_digest") == change.sidecar_digest;
+    const bool is_dropped =
+        !change.dropped ||
+        TRY(find_function(*config.admin, name_of_canary(*change.dropped))).is_null();
+    if (text_of(function, "state") == "live" && is_this && is_dropped) return {};
     const std::string failure = failure_of(function);
     error = text_of(function, "error");
     if (!failure.empty() && failure != failure_before) return fail("{}", error);

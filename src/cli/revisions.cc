@@ -14,15 +14,16 @@ namespace {
 
 constexpr const char* kRevisionsFooter =
     "Lists what funcd deploy has put into the source, newest last. '*' is what the source has "
-    "live.\n"
+    "live,\n"
+    "'+' its canary.\n"
     "\n"
     "Examples:\n"
     "  funcd revisions hello\n"
     "  funcd revisions api/users --to s3://functions/prod --json";
 
 constexpr const char* kRollbackFooter =
-    "Without a number: the revision before the one that is live. Nothing is uploaded: the source\n"
-    "has its content still.\n"
+    "Without a number: drops the canary where there is one, else goes back to the revision before\n"
+    "the one that is live. Nothing is uploaded: the source has its content still.\n"
     "\n"
     "Examples:\n"
     "  funcd rollback hello --to ./functions\n"
@@ -46,6 +47,11 @@ struct Rollback {
   std::optional<std::uint64_t> number;
 };
 
+nlohmann::ordered_json canary_json(const source::DeploymentRecord& record, std::uint64_t number) {
+  if (!record.canary || record.canary->number != number) return nullptr;
+  return {{"weight", record.canary->share.weight}, {"sticky", record.canary->share.sticky}};
+}
+
 Result<> list(const Revisions& request, server::Config config) {
   const auto opened = TRY(request.source.open(std::move(config)));
   const auto record = TRY(source::Deployments(*opened.store).read(request.name));
@@ -54,10 +60,15 @@ Result<> list(const Revisions& request, server::Config config) {
   }
   if (!request.is_json) {
     for (const auto& revision : record->revisions) {
-      print(fmt::format("{} {:>4}  {}  {}  {:>9}  {}\n",
-                        revision.number == record->live ? '*' : ' ', revision.number, revision.at,
+      const bool is_canary = record->canary && record->canary->number == revision.number;
+      print(fmt::format("{} {:>4}  {}  {}  {:>9}  {}{}\n",
+                        revision.number == record->live ? '*'
+                        : is_canary                     ? '+'
+                                                        : ' ',
+                        revision.number, revision.at,
                         revision.module().sha256.substr(0, kDigestTold),
-                        server::approximate_size(revision.module().bytes), revision.note));
+                        server::approximate_size(revision.module().bytes), revision.note,
+                        is_canary ? ", canary for " + record->canary->share.weight : ""));
     }
     return {};
   }
@@ -65,6 +76,7 @@ Result<> list(const Revisions& request, server::Config config) {
   for (const auto& revision : record->revisions) {
     revisions.push_back({{"number", revision.number},
                          {"is_live", revision.number == record->live},
+                         {"canary", canary_json(*record, revision.number)},
                          {"at", revision.at},
                          {"digest", revision.module().sha256},
                          {"artifact_bytes", revision.module().bytes},
@@ -77,24 +89,11 @@ Result<> list(const Revisions& request, server::Config config) {
 Result<> roll_back(const Rollback& request, server::Config config) {
   const auto opened = TRY(request.source.open(std::move(config)));
   const std::string before = TRY(request.source.failure_before(opened.config, request.name));
-  const auto revision =
+  const auto change =
       TRY(source::Deployments(*opened.store).roll_back(request.name, request.number));
-  TRY(request.source.wait(opened.config, request.name, revision, before));
-  print(fmt::format("{}: revision {} {} {}\n", request.name, revision.number,
-                    request.source.is_waiting() ? "is live on" : "is in", opened.source));
+  TRY(request.source.wait(opened.config, request.name, change, before));
+  print(told(request.name, change, opened.source, request.source.is_waiting()));
   return {};
-}
-
-// Loads the settings, then does it.
-template <class Request>
-Action action_of(std::shared_ptr<Request> request,
-                 Result<> (*perform)(const Request& request, server::Config config)) {
-  return [request = std::move(request), perform] {
-    auto config = request->source.load();
-    if (!config) return report(config.error(), kWrongUsage);
-    const auto done = perform(*request, std::move(*config));
-    return done ? kDone : report(done.error(), kBad);
-  };
 }
 
 }  // namespace
@@ -109,7 +108,8 @@ void add_revisions(CLI::App& app, Action& action) {
 }
 
 void add_rollback(CLI::App& app, Action& action) {
-  auto* verb = app.add_subcommand("rollback", "Make an older revision of a function live again");
+  auto* verb =
+      app.add_subcommand("rollback", "Drop a canary, or make an older revision live again");
   const auto request = std::make_shared<Rollback>(*verb);
   verb->add_option("NAME", request->name, "the function")->required();
   verb->add_option("REVISION", request->number, "its number (default: the one before)");

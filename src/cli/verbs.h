@@ -39,6 +39,8 @@ void add_logs(CLI::App& app, Action& action);
 void add_invoke(CLI::App& app, Action& action);
 void add_deploy(CLI::App& app, Action& action);
 void add_revisions(CLI::App& app, Action& action);
+void add_canary(CLI::App& app, Action& action);
+void add_promote(CLI::App& app, Action& action);
 void add_rollback(CLI::App& app, Action& action);
 
 }  // namespace funcd::cli

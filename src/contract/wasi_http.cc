@@ -19,15 +19,20 @@ std::string_view path_with_query(const http::RequestHead& head) {
 
 }  // namespace
 
+std::span<const engine::HttpRequestHead::Field> component_fields(
+    std::span<const http::Field> from, std::vector<engine::HttpRequestHead::Field>& fields) {
+  fields.reserve(from.size());
+  for (const http::Field& field : from) fields.push_back({field.name, field.value});
+  return fields;
+}
+
 engine::HttpRequestHead component_request(const http::RequestHead& head,
                                           std::vector<engine::HttpRequestHead::Field>& fields) {
-  fields.reserve(head.fields.size());
-  for (const http::Field& field : head.fields) fields.push_back({field.name, field.value});
   return {.method = head.method,
           .scheme = "http",
           .authority = head.host,
           .path_with_query = path_with_query(head),
-          .fields = fields,
+          .fields = component_fields(head.fields, fields),
           .has_body = head.has_body};
 }
 

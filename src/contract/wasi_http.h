@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -7,6 +8,10 @@
 #include "engine/http_task.h"
 
 namespace funcd::contract {
+
+// Fields as a component is given them; `fields` is what the result borrows, beside `from`.
+[[nodiscard]] std::span<const engine::HttpRequestHead::Field> component_fields(
+    std::span<const http::Field> from, std::vector<engine::HttpRequestHead::Field>& fields);
 
 // The request as a component sees it; `fields` is what the result borrows, beside `head`.
 [[nodiscard]] engine::HttpRequestHead component_request(

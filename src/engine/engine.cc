@@ -116,6 +116,7 @@ Result<fb_engine*> make_engine(const EngineOptions& options, Tier tier) {
       .guest_stack_bytes = options.guest_stack_bytes,
       .has_epochs = options.has_epochs,
       .is_baseline = tier == Tier::baseline,
+      .is_portable = options.is_portable,
   };
   BridgeBytes error;
   fb_engine* engine = fb_engine_new(&bridge_options, &host(), error.out());

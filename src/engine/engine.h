@@ -30,6 +30,9 @@ struct EngineOptions {
   std::uint32_t guest_stack_bytes = 512U << 10;
   // Interruption by epochs: without it a tight loop cannot be stopped. Off only to measure it.
   bool has_epochs = true;
+  // Code for any processor of this kind rather than for this one: to count instructions, which then
+  // are the same everywhere.
+  bool is_portable = false;
 };
 
 // Wasmtime, set up for many short runs: pooled instances, copy-on-write memories, guests on

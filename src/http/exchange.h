@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/check.h"
@@ -67,6 +68,10 @@ class Exchange {
   // before it returns. Not again before that, nor after an end or an error. While a part is asked
   // for, the client is given the body timeout to send some of it.
   virtual void more_body() = 0;
+
+  // What has come after a chunked body, once that has ended; valid as long as the head. Fields that
+  // may not come there (RFC 9110 6.5.1) are not in it.
+  [[nodiscard]] virtual std::span<const Field> trailers() const { return {}; }
 
   // Whether the body of a response may be so long at this moment: bodies that wait for their
   // clients to read them are bounded in all.

@@ -24,6 +24,39 @@ bool is_written_by_session(std::string_view name) {
 
 }  // namespace
 
+bool may_be_trailer(std::string_view name) {
+  constexpr std::array<std::string_view, 26> kForbidden = {"authorization",
+                                                           "cache-control",
+                                                           "content-encoding",
+                                                           "content-length",
+                                                           "content-range",
+                                                           "content-type",
+                                                           "cookie",
+                                                           "expect",
+                                                           "forwarded",
+                                                           "host",
+                                                           "http2-settings",
+                                                           "if-match",
+                                                           "if-modified-since",
+                                                           "if-none-match",
+                                                           "if-range",
+                                                           "if-unmodified-since",
+                                                           "max-forwards",
+                                                           "pragma",
+                                                           "proxy-authorization",
+                                                           "range",
+                                                           "set-cookie",
+                                                           "via",
+                                                           "x-forwarded-for",
+                                                           "x-forwarded-host",
+                                                           "x-forwarded-proto",
+                                                           "x-real-ip"};
+  return !is_written_by_session(name) &&
+         std::none_of(kForbidden.begin(), kForbidden.end(), [name](std::string_view forbidden) {
+           return equals_ignoring_case(name, forbidden);
+         });
+}
+
 bool equals_ignoring_case(std::string_view left, std::string_view right) {
   return left.size() == right.size() &&
          std::equal(left.begin(), left.end(), right.begin(),

@@ -60,6 +60,11 @@ struct Response {
 // The standard phrase of a status ("Not Found"), or "" for one that has none.
 [[nodiscard]] std::string_view reason_phrase(int status);
 
+// Whether a field may come after a body: none that says how the message is framed, routed, read,
+// whom it is from, or what is to be done with it (RFC 9110 6.5.1). Who asks has acted on those by
+// then.
+[[nodiscard]] bool may_be_trailer(std::string_view name);
+
 // Field names and hosts compare so.
 [[nodiscard]] bool equals_ignoring_case(std::string_view left, std::string_view right);
 

@@ -50,6 +50,17 @@ TEST(FieldBlock, LeavesFramingToTheSession) {
   EXPECT_EQ(block.bytes(), "");
 }
 
+TEST(Trailers, SayNothingThatTheHeadHasToSay) {
+  for (const std::string_view name :
+       {"Content-Length", "transfer-encoding", "Host", "trailer", "connection", "authorization",
+        "Content-Type", "cookie", "expect", "x-forwarded-for", "if-none-match"}) {
+    EXPECT_FALSE(may_be_trailer(name)) << name;
+  }
+  for (const std::string_view name : {"x-sum", "digest", "server-timing", "grpc-status", "etag"}) {
+    EXPECT_TRUE(may_be_trailer(name)) << name;
+  }
+}
+
 TEST(ReasonPhrase, IsEmptyForUnknownStatuses) {
   EXPECT_EQ(reason_phrase(200), "OK");
   EXPECT_EQ(reason_phrase(404), "Not Found");

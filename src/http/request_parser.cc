@@ -92,7 +92,8 @@ void RequestParser::reset() {
   wants_keep_alive_ = expects_continue_ = false;
   has_host_ = has_length_ = false;
   chunk_bytes_ = 0;
-  extension_bytes_ = trailers_ = 0;
+  extension_bytes_ = trailer_count_ = 0;
+  trailers_.clear();
   is_body_too_large_ = false;
 }
 
@@ -257,14 +258,36 @@ void RequestParser::on_field(beast_http::field id, std::string_view name, std::s
     return refuse_in_callback(error, 400, kBadRequest, "a field is folded over several lines");
   }
   if (chunk_sink_ != nullptr) {
-    if (++trailers_ > limits_.fields_max) stop(error);
-    return;
+    return on_trailer(name, value, error);
   }
   if (fields_.size() == limits_.fields_max) {
     return refuse_in_callback(error, 431, "header-too-large", "the request has too many fields");
   }
   fields_.push_back({name, value});
   on_known_field(id, value, error);
+}
+
+void RequestParser::on_trailer(std::string_view name, std::string_view value, BeastError& error) {
+  if (++trailer_count_ > limits_.fields_max) return stop(error);
+  if (may_be_trailer(name)) trailers_.push_back({name, value});
+}
+
+// Until now they are where the socket receives to.
+void RequestParser::keep_trailers() {
+  if (trailers_.empty()) return;
+  std::size_t bytes = 0;
+  for (const Field& field : trailers_) bytes += field.name.size() + field.value.size();
+  trailer_text_.clear();
+  trailer_text_.reserve(bytes);
+  const auto keep = [this](std::string_view& text) {
+    const std::size_t at = trailer_text_.size();
+    trailer_text_ += text;
+    text = std::string_view(trailer_text_).substr(at);
+  };
+  for (Field& field : trailers_) {
+    keep(field.name);
+    keep(field.value);
+  }
 }
 
 void RequestParser::on_known_field(beast_http::field id, std::string_view value,
@@ -361,7 +384,9 @@ RequestParser::ChunkProgress RequestParser::parse_chunks(std::string_view bytes,
   if (is_line_too_long) return ChunkProgress::malformed;
   if (is_body_too_large_) return ChunkProgress::too_large;
   if (error) return ChunkProgress::malformed;
-  return grammar_->is_done() ? ChunkProgress::complete : ChunkProgress::need_more;
+  if (!grammar_->is_done()) return ChunkProgress::need_more;
+  keep_trailers();
+  return ChunkProgress::complete;
 }
 
 }  // namespace funcd::http

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,10 +47,13 @@ class RequestParser {
   [[nodiscard]] bool expects_continue() const { return expects_continue_; }
 
   // Takes chunks (RFC 9112 7.1) from the front of `bytes`, appends their data to `body`, at most
-  // `body_bytes_max` in all calls together, and says in `taken` how much was used. Trailers are
-  // checked and dropped.
+  // `body_bytes_max` in all calls together, and says in `taken` how much was used.
   [[nodiscard]] ChunkProgress parse_chunks(std::string_view bytes, std::size_t body_bytes_max,
                                            ByteBuffer& body, std::size_t& taken);
+
+  // Of a complete chunked body, but those that may not be trailers (RFC 9110 6.5.1). In memory of
+  // this object, until reset().
+  [[nodiscard]] std::span<const Field> trailers() const { return trailers_; }
 
   // Ready for the next request.
   void reset();
@@ -90,6 +95,8 @@ class RequestParser {
   void on_field(boost::beast::http::field id, std::string_view name, std::string_view value,
                 BeastError& error);
   void on_known_field(boost::beast::http::field id, std::string_view value, BeastError& error);
+  void on_trailer(std::string_view name, std::string_view value, BeastError& error);
+  void keep_trailers();
 
   HeadLimits limits_;
   std::optional<Grammar> grammar_;
@@ -116,7 +123,9 @@ class RequestParser {
   std::uint64_t chunk_bytes_left_ = 0;  // of body_bytes_max
   std::uint64_t chunk_bytes_ = 0;       // of the chunks begun so far
   std::size_t extension_bytes_ = 0;
-  std::size_t trailers_ = 0;
+  std::size_t trailer_count_ = 0;  // those that are dropped, too
+  std::vector<Field> trailers_;
+  std::string trailer_text_;
   bool is_at_chunk_line_ = false;
   bool is_body_too_large_ = false;
 };

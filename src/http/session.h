@@ -69,6 +69,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   std::size_t index_in_host = 0;  // the host's own
 
   [[nodiscard]] const RequestHead& head() const override { return head_; }
+  [[nodiscard]] std::span<const Field> trailers() const override { return parser_.trailers(); }
   void listen(ExchangeListener& listener) override;
   void read_body(std::size_t bytes_max) override;
   void stream_body(std::size_t bytes_max) override;

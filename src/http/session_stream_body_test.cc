@@ -52,6 +52,29 @@ TEST(SessionStream, ABodyComesInParts) {
                 std::string(kEndAnswer));
 }
 
+TEST(SessionStream, TrailersAreThereOnceABodyHasEnded) {
+  StreamServer server;
+  Client client(server);
+  client.send(post("transfer-encoding: chunked\r\n"));
+  server.wait_for_request();
+  Streamer& streamer = server.streamer;
+  server.read_all();
+  client.send("1\r\na\r\n0\r\nx-sum: a lo");
+  server.settle();
+  EXPECT_TRUE(streamer.exchange->trailers().empty()) << "before the end";
+  client.send("ng sum\r\nhost: evil\r\nX-Sum:\r\nAuthorization: me\r\n\r\n");
+  ASSERT_TRUE(server.run_until([&] { return streamer.is_body_ended; }));
+  // What arrives now takes the place of what they came in.
+  client.send(std::string(kEnd));
+  server.settle();
+  const auto trailers = streamer.exchange->trailers();
+  ASSERT_EQ(trailers.size(), 2U);
+  EXPECT_EQ(trailers[0].name, "x-sum");
+  EXPECT_EQ(trailers[0].value, "a long sum");
+  EXPECT_EQ(trailers[1].name, "X-Sum");
+  EXPECT_EQ(trailers[1].value, "");
+}
+
 TEST(SessionStream, WhatComesWithTheHeadIsAPart) {
   StreamServer server;
   Client client(server);

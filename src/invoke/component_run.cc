@@ -62,7 +62,8 @@ void ComponentRun::move_input() {
     }
     if (body_.part().empty()) {
       if (!body_.is_ended()) return;
-      task_.finish_body();
+      std::vector<engine::HttpRequestHead::Field> trailers;
+      task_.finish_body(contract::component_fields(body_.trailers(), trailers));
       is_fed_ = true;
       return;
     }

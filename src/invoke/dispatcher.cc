@@ -44,7 +44,8 @@ Dispatcher::Dispatcher(Loop& loop, Admission& admission, DispatcherOptions optio
       admission_(admission),
       options_(std::move(options)),
       catalog_(std::make_shared<const registry::Catalog>()),
-      next_id_(first_id()) {
+      next_id_(first_id()),
+      canary_choice_(first_id()) {
   admission_.connect(options_.worker,
                      [this] { boost::asio::post(loop_.io(), [this] { admit_waiting(); }); });
 }
@@ -70,8 +71,14 @@ void Dispatcher::on_request(http::Exchange& exchange) {
 void Dispatcher::route(Invocation& invocation) {
   const http::RequestHead& head = invocation.head();
   registry::Match match = catalog_->match(head.method, head.path, head.host);
+  CanaryClient client;
+  if (match.canary != nullptr) [[unlikely]] {
+    const auto side = canary_choice_.choose(head, **match.canary);
+    if (side.is_canary) match.meet(*match.canary, head.method);
+    client = side.client;
+  }
   if (match.kind == registry::Match::Kind::found) {
-    invocation.begin(*match.revision, std::move(match.params));
+    invocation.begin(*match.revision, std::move(match.params), client);
     return;
   }
   if (match.kind == registry::Match::Kind::not_found && options_.is_building &&

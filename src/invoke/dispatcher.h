@@ -16,6 +16,7 @@
 #include "http/exchange.h"
 #include "http/server_counters.h"
 #include "invoke/admission.h"
+#include "invoke/canary_choice.h"
 #include "invoke/invocation.h"
 #include "invoke/invocation_table.h"
 #include "registry/catalog.h"
@@ -109,6 +110,7 @@ class Dispatcher final : public http::Handler {
   std::deque<std::uint64_t> waiting_;   // keys; of admission
   std::deque<std::uint64_t> building_;  // keys; of requests for a first build
   std::uint64_t next_id_;
+  CanaryChoice canary_choice_;
   std::array<http::Counter, kReasonCount> unmatched_;
   std::array<http::Counter, kStatusEnd> refused_;
 };

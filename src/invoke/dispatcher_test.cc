@@ -17,6 +17,9 @@ constexpr std::string_view kPrints = R"((module
 constexpr std::string_view kLoops =
     R"((module (memory (export "memory") 1) (func (export "_start") (loop $l br $l))))";
 
+constexpr std::string_view kTraps =
+    R"((module (memory (export "memory") 1) (func (export "_start") unreachable)))";
+
 // Sleeps for an hour.
 constexpr std::string_view kSleeps = R"((module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
@@ -200,6 +203,30 @@ TEST_F(DispatcherTest, BodyBeyondTheLimitNeverReachesTheGuest) {
   dispatcher_.on_request(exchange);
   ASSERT_TRUE(exchange.response());
   EXPECT_EQ(exchange.response()->status, 413);
+}
+
+TEST_F(DispatcherTest, ACanaryTellsItsClientsWhoTheyAre) {
+  const auto function = revision_of("f", kPrints);
+  auto canary = std::make_shared<registry::Revision>(*revision_of("f", kTraps));
+  canary->function = std::make_shared<registry::Function>("f", 1, 2);
+  canary->manifest.canary = {.weight = registry::kWholeWeight,
+                             .sticky = {.kind = registry::Stickiness::Kind::cookie}};
+  dispatcher_.publish(*registry::Catalog::build({function}, false, {canary}));
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  EXPECT_EQ(response_to(exchange).status, 500);
+  EXPECT_THAT(exchange.response()->fields.bytes(),
+              ::testing::HasSubstr("set-cookie: funcd-client="));
+  EXPECT_EQ(canary->function->metrics.totals().count(), 1U);
+  EXPECT_EQ(function->function->metrics.totals().count(), 0U);
+  // Without a share nobody meets it, and nobody is marked.
+  canary = std::make_shared<registry::Revision>(*canary);
+  canary->manifest.canary->weight = 0;
+  dispatcher_.publish(*registry::Catalog::build({function}, false, {canary}));
+  FakeExchange other("GET", "/f");
+  dispatcher_.on_request(other);
+  EXPECT_EQ(response_to(other).status, 200);
+  EXPECT_THAT(other.response()->fields.bytes(), ::testing::Not(::testing::HasSubstr("set-cookie")));
 }
 
 TEST_F(DispatcherTest, InFlightKeepsItsRevision) {

@@ -60,8 +60,9 @@ Invocation::~Invocation() {
 }
 
 void Invocation::begin(std::shared_ptr<const registry::Revision> revision,
-                       std::vector<registry::PathParam> params) {
+                       std::vector<registry::PathParam> params, CanaryClient client) {
   timer_.disarm();
+  client_ = client;
   revision_ = std::move(revision);
   params_ = std::move(params);
   phase_ = Phase::reading;
@@ -213,6 +214,7 @@ void Invocation::launch() {
 void Invocation::launch_component(const engine::TaskLimits& limits) {
   run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, limits,
                                        engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
+  run_->response().keep(client_);
   drive();
 }
 
@@ -232,6 +234,7 @@ void Invocation::launch_command(const engine::TaskLimits& limits) {
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
   run_ = &guest_.emplace<CommandRun>(exchange_, body_, call(), *program_, std::move(input), limits,
                                      options);
+  run_->response().keep(client_);
   drive();
 }
 
@@ -319,6 +322,7 @@ void Invocation::fail(const contract::Failure& failure, contract::ErrorStyle sty
 }
 
 void Invocation::conclude(http::Response response, Reason reason, std::string_view detail) {
+  add_client_cookie(response, client_);
   http::Exchange& exchange = leave(response.status, reason, detail, response.body.size());
   exchange.respond(std::move(response));
 }
@@ -348,7 +352,7 @@ void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
 }
 
 void Invocation::log(int status, Reason reason, std::string_view detail) const {
-  const std::string_view function = revision_ ? revision_->function->name : std::string_view();
+  const std::string_view function = revision_ ? revision_->function->title : std::string_view();
   const std::string_view text = run_ != nullptr ? std::string_view(run_->err().text()) : "";
   if (!text.empty()) [[unlikely]] {
     log::info("stderr", {{"function", function},

@@ -11,6 +11,7 @@
 #include "base/timer_wheel.h"
 #include "contract/contract.h"
 #include "http/exchange.h"
+#include "invoke/canary_choice.h"
 #include "invoke/command_run.h"
 #include "invoke/component_run.h"
 #include "invoke/request_body.h"
@@ -33,7 +34,7 @@ class Invocation final : public http::ExchangeListener {
 
   // The request has met a function: from here on this object sees to everything.
   void begin(std::shared_ptr<const registry::Revision> revision,
-             std::vector<registry::PathParam> params);
+             std::vector<registry::PathParam> params, CanaryClient client = {});
   // Nobody to run: responds at once.
   void respond_failure(const contract::Failure& failure, std::string_view allow = {});
 
@@ -101,6 +102,7 @@ class Invocation final : public http::ExchangeListener {
   std::shared_ptr<const registry::Revision> revision_;
   registry::LazyProgram::Pin program_;  // of the revision, from admit() on
   std::vector<registry::PathParam> params_;
+  CanaryClient client_;       // to be told who it is
   std::string document_;      // for stdin, where the contract has one
   storage::KvSnapshot kv_;    // where the contract has a store
   http::Response response_;   // while it waits for the store

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -62,6 +63,8 @@ class RequestBody {
   // Nothing comes after part().
   [[nodiscard]] bool is_ended() const { return !is_in_parts_ || is_ended_; }
   [[nodiscard]] std::optional<http::BodyError> error() const { return error_; }
+  // What has come after it, once it has ended.
+  [[nodiscard]] std::span<const http::Field> trailers() const { return exchange_.trailers(); }
   // What has come of it.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 

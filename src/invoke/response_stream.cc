@@ -17,6 +17,7 @@ std::optional<contract::Failure> ResponseStream::begin(
   }
   status_ = response.status;
   http::Response head = std::exchange(response, {});
+  add_client_cookie(head, client_);
   if (head.body.size() > http::Exchange::kWriteBytesMax) {
     response.body = head.body.substr(http::Exchange::kWriteBytesMax);
     head.body.resize(http::Exchange::kWriteBytesMax);

@@ -7,6 +7,7 @@
 
 #include "contract/contract.h"
 #include "http/exchange.h"
+#include "invoke/canary_choice.h"
 
 namespace funcd::invoke {
 
@@ -15,6 +16,9 @@ namespace funcd::invoke {
 class ResponseStream {
  public:
   explicit ResponseStream(http::Exchange& exchange) : exchange_(exchange) {}
+
+  // What the head is to tell the client, before it has begun.
+  void keep(CanaryClient client) { client_ = client; }
 
   // The head, and the first bytes of the body: of any number, what is not sent now stays in
   // `response.body`. A failure, with nothing sent, when they are more than the length allows.
@@ -41,6 +45,7 @@ class ResponseStream {
   http::Exchange& exchange_;
   int status_ = 0;
   bool is_writable_ = false;
+  CanaryClient client_;
   std::optional<std::uint64_t> length_;  // that the body must have
   std::uint64_t bytes_ = 0;
 };

@@ -21,9 +21,9 @@ std::string text_of(Duration elapsed) {
   return fmt::format("{:.1f}ms", std::chrono::duration<double, std::milli>(elapsed).count());
 }
 
-// Of the route that it wants; "" when its sidecar does not tell.
+// Of the route that it wants for itself; "" of a canary, and when its sidecar does not tell.
 std::string wanted_shape(const Record& record) {
-  return record.sidecar->manifest ? record.sidecar->shape : "";
+  return record.sidecar->manifest && !record.is_canary() ? record.sidecar->shape : "";
 }
 
 }  // namespace
@@ -67,6 +67,7 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
       work();
       continue;
     }
+    settle_canaries();
     if (is_dirty_ || is_first) publish();
     if (is_first && !is_awaiting_code() && trials_.empty()) {
       board_.finish_first_scan();
@@ -125,6 +126,7 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
       .live = record.lost.empty() ? record.live : nullptr,
       .live_key = record.live_key,
       .failed_key = record.failed_key,
+      .siblings = siblings_of(record),
       .proof = proof_of(record),
       .if_missing = if_missing(stage),
       .code = code,
@@ -211,6 +213,7 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
       record.status.state = FunctionState::live;
       record.status.error.clear();
       record.failed_error.clear();
+      record.unpaired_error.clear();
       record.proof.artifact = std::move(outcome.proof.artifact);
       is_proof_new_ = true;
       board_.show(record.status);
@@ -231,8 +234,9 @@ void Registry::Builder::accept(Record& record, Trial passed) {
   settle_lost(record, "its artifact was replaced meanwhile");
   record.failed_key.clear();
   record.failed_error.clear();
+  record.unpaired_error.clear();
   const bool has_left_route = !record.live_shape.empty() && record.live_shape != passed.shape;
-  owners_[passed.shape] = name;
+  if (!passed.shape.empty()) owners_[passed.shape] = name;
   record.live_shape = std::move(passed.shape);
   if (has_left_route) retry_conflicts();
 
@@ -279,6 +283,7 @@ void Registry::Builder::remove(Record& record, std::string_view reason) {
   dequeue(record);
   end_trial(name);
   deferred_.erase(name);
+  canaries_.erase(name);
   if (record.live) {
     is_dirty_ = true;
     log::info("function.removed", {{"function", name}, {"reason", reason}});
@@ -295,11 +300,18 @@ void Registry::Builder::remove(Record& record, std::string_view reason) {
   retry_conflicts();
 }
 
+// A canary goes at once: without it every request is still answered.
+TimePoint Registry::Builder::removal_at(const Record& record) const {
+  return record.is_canary() ? *record.missing_since
+                            : *record.missing_since + options_.removal_grace;
+}
+
 void Registry::Builder::remove_missing() {
   if (is_source_lost_) return;
   for (auto& [name, record] : records_) {
     if (!record.missing_since) continue;
-    if (Clock::now() - *record.missing_since < options_.removal_grace) continue;
+    if (Clock::now() < removal_at(record)) continue;
+    if (is_kept_for_function(record)) continue;
     remove(record, "its module is gone");
   }
 }
@@ -334,11 +346,14 @@ void Registry::Builder::dequeue(Record& record) {
 }
 
 void Registry::Builder::publish() {
-  std::vector<std::shared_ptr<const Revision>> revisions;
+  settle_canaries();
+  Catalog::Revisions revisions;
+  Catalog::Revisions canaries;
   for (const auto& [name, record] : records_) {
-    if (record.live) revisions.push_back(record.live);
+    if (record.live && !record.is_canary()) revisions.push_back(record.live);
+    if (record.is_paired) canaries.push_back(record.live);
   }
-  auto catalog = Catalog::build(std::move(revisions), has_public_folder_);
+  auto catalog = Catalog::build(std::move(revisions), has_public_folder_, canaries);
   CHECK(catalog.has_value(), "{}", catalog.error().message);  // routes were settled before
   board_.show_catalog(*catalog);
   publish_(*catalog);
@@ -348,12 +363,20 @@ void Registry::Builder::publish() {
     const Record& record = records_.at(name);
     if (!record.live) continue;  // removed since
     board_.show(record.status);
+    if (record.is_canary() && !record.is_paired) continue;  // announced when it is
     log::info("function.published",
               {{"function", name},
                {"route", record.live->route},
                {"digest", std::string_view(record.live->digest).substr(0, kDigestTold)},
                {"code", record.status.is_from_cache ? "cached" : record.status.code},
                {"elapsed", text_of(published_at_ - record.noticed_at)}});
+    if (record.is_canary()) {
+      const CanarySpec& canary = *record.live->manifest.canary;
+      log::info("canary.published", {{"function", record.live->function->name},
+                                     {"canary", name},
+                                     {"weight", format_weight(canary.weight)},
+                                     {"sticky", format_stickiness(canary.sticky)}});
+    }
   }
   tell_change();
 }
@@ -366,8 +389,8 @@ TimePoint Registry::Builder::next_deadline() const {
   TimePoint deadline = memory_deadline();
   if (is_source_lost_) return deadline;
   for (const auto& [name, record] : records_) {
-    if (record.missing_since) {
-      deadline = std::min<TimePoint>(deadline, *record.missing_since + options_.removal_grace);
+    if (record.missing_since && !is_kept_for_function(record)) {
+      deadline = std::min(deadline, removal_at(record));
     }
   }
   return deadline;

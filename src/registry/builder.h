@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -89,6 +90,15 @@ class Registry::Builder {
   [[nodiscard]] std::string proofs_name() const;
   [[nodiscard]] std::string circumstances() const;
 
+  // builder_canary.cc: which canaries stand beside their functions.
+  void settle_canaries();
+  void settle_canary(Record& canary);
+  [[nodiscard]] std::optional<std::string> pairing_error(const Record& canary) const;
+  [[nodiscard]] const Record* function_of(const Record& canary) const;
+  [[nodiscard]] bool is_kept_for_function(const Record& record) const;
+  [[nodiscard]] std::vector<std::shared_ptr<const Revision>> siblings_of(
+      const Record& record) const;
+
   // builder.cc: building and publishing.
   void work();
   void build(Record& record, const std::optional<RevisionBuilder::Code>& code = std::nullopt);
@@ -101,6 +111,7 @@ class Registry::Builder {
   void reject(Record& record, const std::string& error);
   void remove(Record& record, std::string_view reason);
   void remove_missing();
+  [[nodiscard]] TimePoint removal_at(const Record& record) const;
   void enqueue(Record& record, Record::Stage stage);
   void dequeue(Record& record);
   void retry_conflicts();
@@ -134,6 +145,7 @@ class Registry::Builder {
   std::set<std::string> in_conflict_;                    // failed for another's route
   std::set<std::string> deferred_;       // wait for another function that wants the same route
   std::map<std::string, Trial> trials_;  // by function
+  std::set<std::string> canaries_;       // names of those that lie in the source
   std::vector<std::string> excluded_;
   std::string real_folder_;
   std::set<std::string> problems_told_;

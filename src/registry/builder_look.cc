@@ -146,11 +146,15 @@ void Registry::Builder::plan(const FolderScan& scan, Look kind) {
     if (!has_changed(record, candidate)) continue;
     if (kind == Look::again && !is_settled(record, candidate)) continue;
     if (!record.function) {
-      record.function = std::make_shared<Function>(candidate.name, options_.workers);
+      const auto canary = canary_name_of(candidate.name);
+      record.function = canary ? std::make_shared<Function>(std::string(canary->function),
+                                                            options_.workers, canary->number)
+                               : std::make_shared<Function>(candidate.name, options_.workers);
     }
     record.candidate = candidate;
     record.noticed_at = Clock::now();
     record.status.name = candidate.name;
+    if (record.is_canary()) canaries_.insert(candidate.name);
     // Another try at what the system has refused is no news until it is through.
     if (!record.is_transient) {
       record.status.state = FunctionState::building;
@@ -220,7 +224,8 @@ void Registry::Builder::show_problems(std::vector<Problem> problems) {
 void Registry::Builder::expect_routes() {
   std::vector<StatusBoard::Expected> expected;
   for (const auto& [name, record] : records_) {
-    if (record.candidate && !record.live && record.status.state == FunctionState::building) {
+    if (record.candidate && !record.live && !record.is_canary() &&
+        record.status.state == FunctionState::building) {
       expected.push_back({name, record.sidecar->segments});
     }
   }

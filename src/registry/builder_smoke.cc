@@ -38,7 +38,7 @@ void Registry::Builder::end_trial(const std::string& name) {
 
 void Registry::Builder::take_tried() {
   for (const SmokeLane::Done& done : smoke_lane_.take()) {
-    const auto trial = trials_.find(done.revision->function->name);
+    const auto trial = trials_.find(done.revision->function->title);
     if (trial == trials_.end() || trial->second.outcome.revision != done.revision) continue;
     Record& record = records_.at(trial->first);
     Trial ended = std::move(trial->second);

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "base/check.h"
+
 namespace funcd::registry {
 namespace {
 
@@ -41,8 +43,18 @@ std::string_view host_name_of(std::string_view host, std::array<char, kHostBytes
 
 }  // namespace
 
-Result<std::shared_ptr<const Catalog>> Catalog::build(
-    std::vector<std::shared_ptr<const Revision>> revisions, bool has_public_folder) {
+void Match::meet(const std::shared_ptr<const Revision>& met, std::string_view method) {
+  if (!is_allowed(met->manifest.methods, method)) {
+    kind = Kind::method_not_allowed;
+    allow = allow_of(met->manifest.methods);
+    return;
+  }
+  kind = Kind::found;
+  revision = &met;
+}
+
+Result<std::shared_ptr<const Catalog>> Catalog::build(Revisions revisions, bool has_public_folder,
+                                                      const Revisions& canaries) {
   auto catalog = std::make_shared<Catalog>();
   catalog->has_public_folder_ = has_public_folder;
   catalog->revisions_ = std::move(revisions);
@@ -57,7 +69,24 @@ Result<std::shared_ptr<const Catalog>> Catalog::build(
                   revision.function->name);
     }
   }
+  if (!canaries.empty()) catalog->canaries_.resize(catalog->revisions_.size());
+  for (const auto& canary : canaries) {
+    const auto beside = std::ranges::find_if(catalog->revisions_, [&canary](const auto& revision) {
+      return revision->function->name == canary->function->name;
+    });
+    CHECK(beside != catalog->revisions_.end(), "{}", canary->function->title);
+    catalog->canaries_[static_cast<std::size_t>(beside - catalog->revisions_.begin())] = canary;
+  }
   return catalog;
+}
+
+std::shared_ptr<const Revision> Catalog::find_title(std::string_view title) const {
+  for (const Revisions* among : {&revisions_, &canaries_}) {
+    for (const auto& revision : *among) {
+      if (revision != nullptr && revision->function->title == title) return revision;
+    }
+  }
+  return nullptr;
 }
 
 RouteTable::Found Catalog::find(std::string_view path, std::string_view host) const {
@@ -92,15 +121,11 @@ Match Catalog::match(std::string_view method, std::string_view path, std::string
     return match;
   }
   match.is_static = found.is_static;
-  const auto& revision = revisions_[found.number];
-  if (!is_allowed(revision->manifest.methods, method)) {
-    match.kind = Match::Kind::method_not_allowed;
-    match.allow = allow_of(revision->manifest.methods);
-    return match;
-  }
-  match.kind = Match::Kind::found;
-  match.revision = &revision;
   match.params = std::move(found.params);
+  match.meet(revisions_[found.number], method);
+  if (!canaries_.empty() && canaries_[found.number] != nullptr) {
+    match.canary = &canaries_[found.number];
+  }
   return match;
 }
 

@@ -15,9 +15,15 @@ namespace funcd::registry {
 
 // What a request's path and method meet.
 struct Match {
+  // Has it meet a revision: found, or method_not_allowed.
+  void meet(const std::shared_ptr<const Revision>& met, std::string_view method);
+
   enum class Kind : std::uint8_t { found, not_found, method_not_allowed, bad_path };
   Kind kind = Kind::not_found;
   const std::shared_ptr<const Revision>* revision = nullptr;  // of the catalog, when found
+  // That of the function which is met, whether it allows the method or not; null where there is
+  // none. Who is to meet it instead is the caller's to say, by meet().
+  const std::shared_ptr<const Revision>* canary = nullptr;
   bool is_static = false;         // the route that is met has neither parameters nor a wildcard
   std::vector<PathParam> params;  // names are of the catalog
   std::string allow;              // "GET, HEAD, POST", when the method is not allowed
@@ -27,9 +33,12 @@ struct Match {
 class Catalog {
  public:
   Catalog() = default;
-  // Two revisions with one route are an error that names both functions.
-  [[nodiscard]] static Result<std::shared_ptr<const Catalog>> build(
-      std::vector<std::shared_ptr<const Revision>> revisions, bool has_public_folder = false);
+  using Revisions = std::vector<std::shared_ptr<const Revision>>;
+  // Two revisions with one route are an error that names both functions. Canaries, one of a
+  // function at the most, have their function's route.
+  [[nodiscard]] static Result<std::shared_ptr<const Catalog>> build(Revisions revisions,
+                                                                    bool has_public_folder = false,
+                                                                    const Revisions& canaries = {});
 
   // Functions of the request's host come before those of a wildcard, the longest first, and those
   // before functions without a host. `host` may have a port, and any case.
@@ -46,11 +55,18 @@ class Catalog {
   [[nodiscard]] std::span<const std::shared_ptr<const Revision>> revisions() const {
     return revisions_;
   }
+  // Those of revisions(), in their order, with a null for each that has none; or empty.
+  [[nodiscard]] std::span<const std::shared_ptr<const Revision>> canaries() const {
+    return canaries_;
+  }
+  // The revision of a function, or of a canary, by its title.
+  [[nodiscard]] std::shared_ptr<const Revision> find_title(std::string_view title) const;
 
  private:
   [[nodiscard]] RouteTable::Found find(std::string_view path, std::string_view host) const;
 
-  std::vector<std::shared_ptr<const Revision>> revisions_;
+  Revisions revisions_;
+  Revisions canaries_;  // of the revisions at the same places, or null; empty when all are
   bool has_public_folder_ = false;
   RouteTable routes_;  // of functions without a host, to places in revisions_
   std::map<std::string, RouteTable, std::less<>> hosts_;  // "api.example.com", "*.example.com"

@@ -95,6 +95,32 @@ TEST(Catalog, AnEmptyCatalogMeetsNothing) {
   EXPECT_EQ(met(Catalog(), "/%00"), "bad_path");
 }
 
+TEST(Catalog, ACanaryStandsBesideItsFunction) {
+  const auto function = revision("f", "/f/{id}", {"GET"});
+  auto canary = std::make_shared<Revision>(*revision("f", "/f/{id}", {"POST"}));
+  canary->function = std::make_shared<Function>("f", 1, 2);
+  const auto catalog = Catalog::build({revision("e", "/e"), function}, false, {canary}).value();
+  EXPECT_EQ(catalog->match("GET", "/e").canary, nullptr);
+  Match match = catalog->match("GET", "/f/7");
+  EXPECT_EQ(*match.revision, function);
+  ASSERT_NE(match.canary, nullptr);
+  // Who meets it, meets its methods.
+  match.meet(*match.canary, "GET");
+  EXPECT_EQ(match.kind, Match::Kind::method_not_allowed);
+  EXPECT_EQ(match.allow, "POST");
+  match = catalog->match("POST", "/f/7");
+  EXPECT_EQ(match.kind, Match::Kind::method_not_allowed);
+  ASSERT_NE(match.canary, nullptr);
+  match.meet(*match.canary, "POST");
+  EXPECT_EQ(match.kind, Match::Kind::found);
+  EXPECT_EQ((*match.revision)->function->title, "f@2");
+  ASSERT_EQ(match.params.size(), 1U);
+  EXPECT_EQ(match.params[0].value, "7");
+  EXPECT_EQ(catalog->find_title("f@2"), canary);
+  EXPECT_EQ(catalog->find_title("f"), function);
+  EXPECT_EQ(catalog->find_title("f@3"), nullptr);
+}
+
 TEST(Catalog, ParametersTakeOneSegment) {
   const auto catalog = catalog_of({"/users/{id}", "/users/{id}/posts/{post}"});
   EXPECT_EQ(met(*catalog, "/users/7"), "/users/{id} id=7");

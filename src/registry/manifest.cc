@@ -4,6 +4,7 @@
 #include <array>
 
 #include "http/target.h"
+#include "registry/manifest_canary.h"
 #include "registry/manifest_outbound.h"
 #include "registry/route.h"
 #include "registry/toml_table.h"
@@ -312,6 +313,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
           {"snapshot", in_table(read_snapshot, manifest)},
           {"outbound", in_table(read_outbound, manifest)},
           {"smoke", in_table(read_smoke, manifest)},
+          {"canary", in_table(read_canary, manifest)},
           {"mounts", [&](const toml::node& node) { return read_mounts(node, file, manifest); }},
       });
 }

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "engine/surroundings.h"
+#include "registry/canary.h"
 
 namespace funcd::registry {
 
@@ -69,6 +70,7 @@ struct Manifest {
   SnapshotSpec snapshot;
   Outbound outbound;
   std::optional<Smoke> smoke;
+  std::optional<CanarySpec> canary;  // of a canary, always
 };
 
 // What a sidecar's limits may not be less than: below it no function runs.

@@ -137,7 +137,7 @@ TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
   EXPECT_EQ(error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
             "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
             "route, host, methods, input, request, response, env, kv, limits, snapshot, outbound, "
-            "smoke, mounts");
+            "smoke, canary, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
             "response_body, stderr, concurrency");

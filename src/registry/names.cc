@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "registry/canary.h"
 #include "registry/route.h"
 
 namespace funcd::registry {
@@ -53,6 +54,13 @@ std::string_view take_segment(std::string_view& name) {
 }  // namespace
 
 std::optional<std::string> name_problem(std::string_view name) {
+  const std::string_view file = name.substr(name.rfind('/') + 1);
+  if (const auto canary = canary_name_of(name)) {
+    name = canary->function;
+  } else if (file.find('@') != std::string_view::npos) {
+    return fmt::format("'{}': after '@' comes the number of a canary, 1 to {}: hello@2", file,
+                       kCanaryNumberMax);
+  }
   if (name.empty() || name.ends_with('/')) return "has an empty name";
   while (!name.empty()) {
     const std::string_view segment = take_segment(name);

@@ -8,7 +8,8 @@ namespace funcd::registry {
 
 // Why a module's path, relative to the functions folder and without ".wasm", is no function name;
 // nothing when it is one: segments of letters, digits, '-', '_', or a parameter, "[id]". The last
-// one, but for an "index", may take all that is left: "[...rest]".
+// one, but for an "index", may take all that is left: "[...rest]". A canary's has its number after
+// it: "api/hello@2".
 [[nodiscard]] std::optional<std::string> name_problem(std::string_view name);
 
 // The route of a function whose sidecar names none: "/api/users" of "api/users", "/users/{id}" of

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "registry/canary.h"
+
 namespace funcd::registry {
 namespace {
 
@@ -21,6 +23,22 @@ TEST(Names, TheRestIsNot) {
   for (const char* name : {"..", "a/..", "%2e", "h\xC3\xA9", "a//b", "/a", "a/", "a\n", "a:b"}) {
     EXPECT_TRUE(name_problem(name)) << name;
   }
+}
+
+TEST(Names, ACanaryHasANumber) {
+  for (const char* name : {"hello@2", "api/users@17", "index@1", "[id]@999999999"}) {
+    EXPECT_EQ(name_problem(name), std::nullopt) << name;
+    EXPECT_TRUE(canary_name_of(name)) << name;
+  }
+  for (const char* name : {"hello@", "hello@0", "hello@02", "hello@x", "hello@2x", "hello@-1", "@2",
+                           "a@2/b", "hello@1000000000", "a@1@2", "Bad Name@2"}) {
+    EXPECT_TRUE(name_problem(name)) << name;
+  }
+  EXPECT_EQ(name_problem("api/hello@x"),
+            "'hello@x': after '@' comes the number of a canary, 1 to 999999999: hello@2");
+  EXPECT_EQ(canary_name_of("api/users@17")->function, "api/users");
+  EXPECT_EQ(canary_name_of("api/users@17")->number, 17U);
+  EXPECT_EQ(canary_name_of("hello"), std::nullopt);
 }
 
 TEST(Names, BracketsMakeParameters) {

@@ -30,10 +30,17 @@ struct Record {
   // What is live, and what went into it.
   std::shared_ptr<const Revision> live;
   std::string live_key;
-  std::string live_shape;  // of its route
-  Proof proof;             // of it
+  std::string live_shape;  // of its route; empty of a canary, which has its function's
+  Proof proof;             // of what is live
   // Programs of it that requests wait for, and whose code is gone from the cache.
   std::vector<std::shared_ptr<LazyProgram>> lost;
+
+  // Of a canary: whether it stands beside its function in the catalog, and why not, once that is
+  // known.
+  bool is_paired = false;
+  std::string unpaired_error;
+
+  [[nodiscard]] bool is_canary() const { return function != nullptr && function->canary != 0; }
 
   // The last attempt.
   std::string failed_key;

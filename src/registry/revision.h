@@ -20,9 +20,12 @@ namespace funcd::registry {
 // A named unit of code: what stays when one revision follows another. Made once for each name and
 // kept as long as the server runs.
 struct Function {
-  Function(std::string name_in, std::size_t workers) : name(std::move(name_in)), metrics(workers) {}
+  // A canary counts and logs for itself, and is the same function otherwise.
+  Function(std::string name_in, std::size_t workers, std::uint64_t canary_in = 0);
 
-  const std::string name;  // "api/users"
+  const std::string name;      // "api/users"
+  const std::uint64_t canary;  // its number; 0: no canary
+  const std::string title;     // for people: "api/users", "api/users@2"
   telemetry::FunctionMetrics metrics;
   telemetry::FunctionLog log;
   std::atomic<std::uint32_t> in_flight{0};  // invocations running now, for [limits] concurrency

@@ -8,6 +8,7 @@
 #include "registry/artifact.h"
 #include "registry/inside.h"
 #include "registry/mounted_folders.h"
+#include "registry/program_check.h"
 #include "registry/snapshot_maker.h"
 
 namespace funcd::registry {
@@ -18,7 +19,6 @@ constexpr std::uint64_t kSchemaBytesMax = 1ULL << 20;
 constexpr std::size_t kSchemasSweptMin = 64;
 // A file that changes while it is read is read again, that often.
 constexpr int kReadsMax = 3;
-constexpr std::size_t kExportsTold = 12;
 // What the baseline compiler is through with in about half a second, which is how long others wait.
 constexpr std::uint64_t kBaselineBytesMax = 4ULL << 20;
 
@@ -50,54 +50,6 @@ Result<ContractKind> resolve_contract(const Manifest& manifest) {
           "are",
           name_of(manifest.contract));
   }
-}
-
-// A component has the contract that its exports say, whatever else is asked for is an error.
-Result<ContractKind> contract_of(const engine::Program& program, ContractKind wanted) {
-  const bool is_for_components = wanted == ContractKind::wasi_http;
-  switch (program.kind()) {
-    case engine::ProgramKind::module:
-      if (is_for_components) {
-        return fail("is a module, and contract 'wasi-http' is for components; leave contract out");
-      }
-      return wanted;
-    case engine::ProgramKind::http_component:
-      if (wanted != ContractKind::automatic && !is_for_components) {
-        return fail("is a component, and contract '{}' is for modules; leave contract out",
-                    name_of(wanted));
-      }
-      return ContractKind::wasi_http;
-    default:
-      return fail("is a component, but {}", program.why_no_http());
-  }
-}
-
-std::string exports_of(const engine::Program& program) {
-  std::vector<std::string_view> names;
-  for (const engine::Extern& item : program.exports()) {
-    if (names.size() == kExportsTold) {
-      names.emplace_back("...");
-      break;
-    }
-    names.push_back(item.name);
-  }
-  return names.empty() ? "it exports nothing"
-                       : fmt::format("it exports {}", fmt::join(names, ", "));
-}
-
-Result<> check_entry_point(const engine::Program& program, std::string_view name) {
-  const auto& exports = program.exports();
-  const auto entry = std::find_if(exports.begin(), exports.end(),
-                                  [&](const engine::Extern& item) { return item.name == name; });
-  if (entry == exports.end()) {
-    const bool is_reactor = program.has_export("_initialize");
-    return fail("has no {}; {}; build a command with a main function{}", name, exports_of(program),
-                is_reactor ? ", or export a function 'handle' from this reactor" : "");
-  }
-  if (entry->type != "func ()") {
-    return fail("its {} is no function without parameters and results, but {}", name, entry->type);
-  }
-  return {};
 }
 
 // Whether an instance is to start from a snapshot; reactors do, unless they are told not to.
@@ -149,8 +101,17 @@ Result<std::shared_ptr<const JsonSchema>> RevisionBuilder::read_schema(const std
                                                                        const Order& order,
                                                                        std::string& texts,
                                                                        Outcome& outcome) {
-  const std::string full = fmt::format("{}/{}", folder_of(order.candidate.wasm.path), path);
-  outcome.dependencies.push_back({full, stamp_of(full)});
+  const std::string folder(folder_of(order.candidate.wasm.path));
+  std::string full = fmt::format("{}/{}", folder, path);
+  // A canary may have one of its own beside that of its function.
+  if (const auto canary = canary_name_of(order.candidate.name)) {
+    const std::string own = fmt::format("{}/{}", folder, canary_path(path, canary->number));
+    outcome.dependencies.push_back({own, stamp_of(own)});
+    if (outcome.dependencies.back().stamp) full = own;
+  }
+  if (outcome.dependencies.empty() || outcome.dependencies.back().path != full) {
+    outcome.dependencies.push_back({full, stamp_of(full)});
+  }
   const auto real = resolve_inside(full, order.real_folder);
   if (!real) return fail("schema {}: {}", path, real.error().message);
   auto text = read_text_file(*real, kSchemaBytesMax);
@@ -217,7 +178,11 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     outcome.kind = Outcome::Kind::must_compile;
     return outcome;
   }
-  const auto contract = check_program(order, parts, *found->program);
+  const auto contract = check_program(loader_.engine(), *found->program,
+                                      {.function = order.candidate.name,
+                                       .manifest = *order.sidecar.manifest,
+                                       .contract = parts.contract,
+                                       .is_reactor = parts.is_reactor});
   if (!contract) {
     return failed(
         Error{fmt::format("{}.wasm: {}", order.candidate.name, contract.error().message)});
@@ -396,9 +361,16 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
 Result<std::shared_ptr<const engine::Program>> RevisionBuilder::find_plain(const Order& order,
                                                                            const Parts& parts,
                                                                            Outcome& outcome) {
-  if (order.live && order.live->digest == parts.digest && !order.live->snapshot.is_used &&
-      order.live->mounts.empty() == parts.mounts.empty()) {
+  const auto serves_as_well = [&parts](const std::shared_ptr<const Revision>& revision) {
+    return revision && revision->digest == parts.digest && !revision->snapshot.is_used &&
+           revision->mounts.empty() == parts.mounts.empty();
+  };
+  if (serves_as_well(order.live)) {
     if (auto program = order.live->program->share()) return program;
+  }
+  const auto sibling = std::ranges::find_if(order.siblings, serves_as_well);
+  if (sibling != order.siblings.end()) {
+    if (auto program = (*sibling)->program->share()) return program;
   }
   if (auto program = loader_.load_cached(parts.code())) return program;
   outcome.is_from_cache = false;
@@ -431,38 +403,6 @@ Result<std::shared_ptr<const Revision>> RevisionBuilder::with_code(const Revisio
   if (program == nullptr) program = TRY(loader_.take_code(code.bytes, name, code.tier));
   changed->program = loader_.lazy(name, std::move(program));
   return changed;
-}
-
-Result<ContractKind> RevisionBuilder::check_program(const Order& order, const Parts& parts,
-                                                    const engine::Program& program) const {
-  const ContractKind contract = TRY(contract_of(program, parts.contract));
-  if (contract == ContractKind::reactor && !parts.is_reactor) {
-    return fail("is no reactor, which exports _initialize and handle and no _start; {}",
-                exports_of(program));
-  }
-  if (contract == ContractKind::wasi_http && (parts.request_schema || parts.response_schema)) {
-    return fail("is a component, which gets and gives bodies as they are; remove {} from {}.toml",
-                parts.request_schema ? "[request] schema" : "[response] schema",
-                order.candidate.name);
-  }
-  if (program.kind() == engine::ProgramKind::module) {
-    TRY(check_entry_point(program,
-                          parts.is_reactor ? engine::kReactorEntry : engine::kCommandEntry));
-    if (!order.sidecar.manifest->outbound.allow.empty()) {
-      return fail("is a module, which can send no requests; remove [outbound] from {}.toml",
-                  order.candidate.name);
-    }
-  }
-  const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
-  if (program.memory_bytes_min() > limit) {
-    return fail(
-        "declares {} of memory at its start, more than its limit of {}; raise "
-        "limits.memory in {}.toml",
-        format_size(program.memory_bytes_min()), format_size(limit), order.candidate.name);
-  }
-  const auto probed = loader_.engine().probe(program, limit);
-  if (!probed) return fail("no instance of it can be made: {}", probed.error().message);
-  return contract;
 }
 
 }  // namespace funcd::registry

@@ -57,6 +57,8 @@ class RevisionBuilder {
     std::shared_ptr<const Revision> live;  // its program is used again if the artifact is the same
     std::string live_key;                  // Outcome::key of it
     std::string failed_key;                // and of the last one that failed
+    // Others whose program serves as well where the artifact is the same.
+    std::vector<std::shared_ptr<const Revision>> siblings = {};
     // What is known of it from an earlier time. It goes live without another try where that tells
     // all. May be null.
     const Proof* proof = nullptr;
@@ -123,8 +125,6 @@ class RevisionBuilder {
   [[nodiscard]] Result<std::shared_ptr<const engine::Program>> find_plain(const Order& order,
                                                                           const Parts& parts,
                                                                           Outcome& outcome);
-  [[nodiscard]] Result<ContractKind> check_program(const Order& order, const Parts& parts,
-                                                   const engine::Program& program) const;
 
   ProgramLoader loader_;
   std::uint64_t artifact_bytes_max_;

@@ -12,6 +12,17 @@ Result<Manifest> without_sidecar(const Limits& defaults) {
   return manifest;
 }
 
+// [canary] is a canary's, and a canary always has one.
+void settle_canary(Sidecar& sidecar, const std::string& name, bool is_canary) {
+  if (!sidecar.manifest) return;
+  if (is_canary) {
+    if (!sidecar.manifest->canary) sidecar.manifest->canary.emplace();
+  } else if (sidecar.manifest->canary) {
+    sidecar.manifest =
+        fail("{}.toml: [canary] belongs into the sidecar of a canary: {}@2.toml", name, name);
+  }
+}
+
 }  // namespace
 
 Sidecar read_sidecar(const Candidate& candidate, const Limits& defaults, const Limits& ceilings) {
@@ -34,7 +45,9 @@ Sidecar read_sidecar(const Candidate& candidate, const Limits& defaults, const L
       sidecar.is_unread = true;
     }
   }
-  sidecar.route = route_of_name(candidate.name);
+  const auto canary = canary_name_of(candidate.name);
+  settle_canary(sidecar, candidate.name, canary.has_value());
+  sidecar.route = route_of_name(canary ? canary->function : std::string_view(candidate.name));
   if (sidecar.manifest && sidecar.manifest->route) sidecar.route = *sidecar.manifest->route;
   auto segments = parse_route(sidecar.route);
   if (segments) {

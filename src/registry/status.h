@@ -18,7 +18,7 @@ enum class FunctionState : std::uint8_t {
 [[nodiscard]] std::string_view name_of(FunctionState state);
 
 struct FunctionStatus {
-  std::string name;
+  std::string name;  // "hello"; "hello@2" of a canary
   FunctionState state = FunctionState::building;
   std::string route;     // of the live revision; empty when there is none
   std::string contract;  // "auto", "data", ...

@@ -60,7 +60,14 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"failed_at", nullptr},
                {"snapshot", nullptr},
                {"is_loaded", false},
-               {"in_flight", 0}};
+               {"in_flight", 0},
+               {"canary", nullptr}};
+  if (const auto canary = registry::canary_name_of(status.name)) {
+    json["canary"] = {{"of", canary->function},
+                      {"number", canary->number},
+                      {"weight", nullptr},
+                      {"sticky", nullptr}};
+  }
   if (!status.error.empty()) json["failed_at"] = format_time(status.failed_at);
   if (!status.digest.empty()) {
     json["published_at"] = format_time(status.published_at);
@@ -74,6 +81,10 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   json["snapshot"] = snapshot_json(*revision);
   json["is_loaded"] = revision->program != nullptr && revision->program->is_loaded();
   json["in_flight"] = revision->function->in_flight.load(std::memory_order_relaxed);
+  if (const auto& canary = revision->manifest.canary) {
+    json["canary"]["weight"] = registry::format_weight(canary->weight);
+    json["canary"]["sticky"] = registry::format_stickiness(canary->sticky);
+  }
   return json;
 }
 
@@ -89,12 +100,9 @@ void add_details(Json& json, const registry::Revision& revision) {
   json["invocations"] = invocations_json(revision.function->metrics.totals());
 }
 
+// Kept by the catalog.
 const registry::Revision* revision_of(const registry::Catalog* catalog, std::string_view name) {
-  if (catalog == nullptr) return nullptr;
-  for (const auto& revision : catalog->revisions()) {
-    if (revision->function->name == name) return revision.get();
-  }
-  return nullptr;
+  return catalog == nullptr ? nullptr : catalog->find_title(name).get();
 }
 
 Json counts_by_state(const registry::Status& status) {
@@ -169,8 +177,10 @@ Json functions_json(const registry::Status& status, const registry::Catalog* cat
                     std::string_view base_url) {
   std::unordered_map<std::string_view, const registry::Revision*> revisions;
   if (catalog != nullptr) {
-    for (const auto& revision : catalog->revisions()) {
-      revisions.emplace(revision->function->name, revision.get());
+    for (const auto among : {catalog->revisions(), catalog->canaries()}) {
+      for (const auto& revision : among) {
+        if (revision != nullptr) revisions.emplace(revision->function->title, revision.get());
+      }
     }
   }
   Json functions = Json::array();

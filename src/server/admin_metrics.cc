@@ -100,6 +100,16 @@ void add_bucket(Samples& to, const source::BucketStatus& bucket) {
         bucket.synced_at ? seconds(*bucket.synced_at) : 0.0);
 }
 
+void add_function(std::vector<telemetry::FunctionSeries>& series, Samples& samples,
+                  const registry::Function& function) {
+  const bool is_canary = function.canary != 0;
+  series.push_back({function.name, function.metrics.totals(), is_canary});
+  Labels labels = {{"function", function.name}};
+  if (is_canary) labels.emplace_back("revision", "canary");
+  gauge(samples, "funcd_function_in_flight", "Invocations of a function that run now.",
+        function.in_flight.load(std::memory_order_relaxed), std::move(labels));
+}
+
 }  // namespace
 
 std::string metrics_text(const AdminContext& context) {
@@ -111,10 +121,14 @@ std::string metrics_text(const AdminContext& context) {
   std::vector<telemetry::FunctionSeries> functions;
   if (const auto catalog = context.catalog()) {
     for (const auto& revision : catalog->revisions()) {
-      const auto& function = *revision->function;
-      functions.push_back({function.name, function.metrics.totals()});
-      gauge(samples, "funcd_function_in_flight", "Invocations of a function that run now.",
-            function.in_flight.load(std::memory_order_relaxed), {{"function", function.name}});
+      add_function(functions, samples, *revision->function);
+    }
+    for (const auto& canary : catalog->canaries()) {
+      if (canary == nullptr) continue;
+      add_function(functions, samples, *canary->function);
+      gauge(samples, "funcd_canary_weight", "Share of a function's requests that its canary gets.",
+            static_cast<double>(canary->manifest.canary->weight) / registry::kWholeWeight,
+            {{"function", canary->function->name}});
     }
   }
   return telemetry::prometheus_text(functions, samples);

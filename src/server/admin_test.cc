@@ -172,6 +172,22 @@ TEST_F(AdminTest, FunctionsShowWhatIsLiveAndWhyNot) {
   EXPECT_EQ(json.at("problems").at(0).at("path"), "Bad Name\xEF\xBF\xBD.wasm");
 }
 
+TEST_F(AdminTest, ACanaryIsAnEntryOfItsOwn) {
+  auto canary = std::make_shared<registry::Revision>(*revision_of("api/users"));
+  canary->function = std::make_shared<registry::Function>("api/users", 1, 2);
+  canary->manifest.canary = {.weight = 250, .sticky = {}};
+  catalog_ = *registry::Catalog::build({revision_of("api/users")}, false, {canary});
+  auto status = live_status("api/users@2");
+  status_.functions.push_back(status);
+  const Json json = ask_json("/v1/functions/api/users@2");
+  EXPECT_EQ(json.at("canary"),
+            Json({{"of", "api/users"}, {"number", 2}, {"weight", "2.5%"}, {"sticky", "none"}}));
+  EXPECT_EQ(json.at("invocations").at("count"), 0) << "its own";
+  EXPECT_TRUE(ask_json("/v1/functions/api/users").at("canary").is_null());
+  EXPECT_THAT(ask("/metrics").body,
+              HasSubstr("funcd_canary_weight{function=\"api/users\"} 0.025\n"));
+}
+
 TEST_F(AdminTest, OneFunctionByItsNameSlashesAndAll) {
   EXPECT_EQ(ask("/v1/functions/api/users").status, 200);
   EXPECT_EQ(ask("/v1/functions/api%2Fusers").status, 200);

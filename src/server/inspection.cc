@@ -131,12 +131,16 @@ Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& p
     candidate.sidecar_error = fmt::format("{}.toml: leads out of the functions folder", place.name);
   }
   const auto sidecar = registry::read_sidecar(candidate, config_.limits, config_.ceilings);
+  const auto canary = registry::canary_name_of(candidate.name);
+  const auto function = canary ? std::make_shared<registry::Function>(std::string(canary->function),
+                                                                      1, canary->number)
+                               : std::make_shared<registry::Function>(candidate.name, 1);
   registry::RevisionBuilder builder(*engine_, cache_.get(),
                                     registry::RegistryOptions().artifact_bytes_max);
   return builder.build({.candidate = candidate,
                         .sidecar = sidecar,
                         .real_folder = place.real_folder,
-                        .function = std::make_shared<registry::Function>(candidate.name, 1),
+                        .function = function,
                         .live = nullptr,
                         .live_key = {},
                         .failed_key = {}});
@@ -153,9 +157,7 @@ std::vector<FileInspection> files_of(const Inspection& inspection, const std::st
     file.reason = function.error;
     file.artifact_bytes = function.artifact_bytes;
     if (inspection.catalog != nullptr) {
-      for (const auto& revision : inspection.catalog->revisions()) {
-        if (revision->function->name == function.name) file.revision = revision;
-      }
+      file.revision = inspection.catalog->find_title(function.name);
     }
     files.push_back(std::move(file));
   }

@@ -36,7 +36,7 @@ Json file_json(const FileInspection& file) {
                {"artifact_bytes", file.artifact_bytes}};
   if (file.revision == nullptr) return json;
   const auto& revision = *file.revision;
-  json["function"] = revision.function->name;
+  json["function"] = revision.function->title;
   json["contract"] = std::string(name_of(revision.contract));
   json["route"] = revision.route;
   json["host"] = revision.manifest.host.empty() ? Json() : Json(revision.manifest.host);
@@ -158,7 +158,7 @@ std::string inspection_text(const FileInspection& file) {
   if (file.revision == nullptr) return text;
   const auto& revision = *file.revision;
   const auto& manifest = revision.manifest;
-  add_line(text, "function", revision.function->name);
+  add_line(text, "function", revision.function->title);
   add_line(text, "contract", name_of(revision.contract));
   add_line(text, "methods",
            manifest.methods.empty() ? std::string("all")

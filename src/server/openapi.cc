@@ -303,7 +303,7 @@ constexpr std::string_view kDocument = R"json({
         "type": "object",
         "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
           "sidecar_digest", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
-          "snapshot", "is_loaded", "in_flight"],
+          "snapshot", "is_loaded", "in_flight", "canary"],
         "properties": {
           "name": { "type": "string" },
           "state": { "type": "string", "enum": ["building", "live", "stale", "failed"] },
@@ -352,6 +352,24 @@ constexpr std::string_view kDocument = R"json({
             "description": "its code is in memory; else it comes there with the next request"
           },
           "in_flight": { "type": "integer", "description": "invocations that run now" },
+          "canary": {
+            "type": ["object", "null"],
+            "description": "of a canary, 'hello@2'; else null",
+            "required": ["of", "number", "weight", "sticky"],
+            "properties": {
+              "of": { "type": "string", "description": "its function" },
+              "number": { "type": "integer" },
+              "weight": {
+                "type": ["string", "null"],
+                "description": "its share of the requests, 5%; null where it cannot get any"
+              },
+              "sticky": {
+                "type": ["string", "null"],
+                "description": "none, cookie or header:NAME"
+              }
+            },
+            "additionalProperties": false
+          },
           "env": {
             "type": "array",
             "description": "names only, in the details of a function that is live",

@@ -56,7 +56,11 @@ std::string methods_of(const Json& function) {
 Row row_of(const Json& function) {
   const auto& limits = function.at("limits");
   const auto url = text_of(function, "url");
-  return {text_of(function, "name"),
+  const auto& canary = function.at("canary");
+  const auto share = canary.is_null() || canary.at("weight").is_null()
+                         ? ""
+                         : " " + printable(canary.at("weight").get<std::string>());
+  return {text_of(function, "name") + share,
           text_of(function, "contract"),
           url == "-" ? text_of(function, "route") : url,
           methods_of(function),

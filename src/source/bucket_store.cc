@@ -56,6 +56,18 @@ class BucketStore final : public ObjectStore {
     return {};
   }
 
+  Result<std::vector<std::string>> list(const std::string& prefix) override {
+    constexpr std::size_t kObjectsMax = 10'000;
+    auto objects = client_.list(prefix_ + prefix, kObjectsMax);
+    if (!objects) return fail("{}", objects.error().message);
+    std::vector<std::string> paths;
+    for (const ObjectInfo& object : *objects) {
+      std::string path = object.key.substr(prefix_.size());
+      if (path.find('/', prefix.size()) == std::string::npos) paths.push_back(std::move(path));
+    }
+    return paths;
+  }
+
   Result<> remove(const std::string& path) override {
     auto done = client_.remove(prefix_ + path);
     if (!done) return fail("{}", done.error().message);

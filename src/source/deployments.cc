@@ -1,9 +1,9 @@
 #include "source/deployments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/file.h"
@@ -11,12 +11,12 @@
 namespace funcd::source {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr std::uint64_t kRecordBytesMax = 4ULL << 20;
 constexpr std::uint64_t kFileBytesMax = 256ULL << 20;
 // How often somebody else may be faster.
 constexpr int kTriesMax = 20;
+constexpr std::string_view kModuleSuffix = ".wasm";
+constexpr std::string_view kSidecarSuffix = ".toml";
 
 std::string folder_of(const std::string& name) {
   return fmt::format(".funcd/{}/", name);
@@ -37,52 +37,8 @@ std::string now_text() {
 std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-
-Json json_of(const DeploymentRecord& record) {
-  Json revisions = Json::array();
-  for (const DeployedRevision& revision : record.revisions) {
-    Json files = Json::array();
-    for (const DeployedFile& file : revision.files) {
-      files.push_back({{"path", file.path}, {"sha256", file.sha256}, {"bytes", file.bytes}});
-    }
-    revisions.push_back({{"number", revision.number},
-                         {"at", revision.at},
-                         {"note", revision.note},
-                         {"files", std::move(files)}});
-  }
-  return {{"function", record.function}, {"live", record.live}, {"revisions", revisions}};
-}
-
-// Throws nlohmann's exceptions.
-DeploymentRecord record_of(const Json& json) {
-  DeploymentRecord record;
-  record.function = json.at("function").get<std::string>();
-  record.live = json.at("live").get<std::uint64_t>();
-  for (const Json& item : json.at("revisions")) {
-    DeployedRevision revision;
-    revision.number = item.at("number").get<std::uint64_t>();
-    revision.at = item.at("at").get<std::string>();
-    revision.note = item.at("note").get<std::string>();
-    for (const Json& file : item.at("files")) {
-      revision.files.push_back({.path = file.at("path").get<std::string>(),
-                                .sha256 = file.at("sha256").get<std::string>(),
-                                .bytes = file.at("bytes").get<std::uint64_t>()});
-    }
-    record.revisions.push_back(std::move(revision));
-  }
-  return record;
-}
-
-bool is_sound(const DeploymentRecord& record, const std::string& name) {
-  if (record.function != name || record.revisions.empty() || !record.find(record.live))
-    return false;
-  return std::ranges::all_of(record.revisions, [&name](const DeployedRevision& revision) {
-    if (revision.files.empty() || revision.module().path != name + ".wasm") return false;
-    return std::ranges::all_of(revision.files, [](const DeployedFile& file) {
-      return file.sha256.size() == 64 && file.path.find("..") == std::string::npos &&
-             file.path.find_first_of("/\\") != 0;
-    });
-  });
+std::string_view text_of(const ObjectStore::Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 DeployedRevision revision_of(const Deployments::Files& files, std::string note) {
@@ -93,39 +49,42 @@ DeployedRevision revision_of(const Deployments::Files& files, std::string note) 
   return revision;
 }
 
+// The oldest ones go, but for those that requests meet.
+void limit_revisions(DeploymentRecord& record) {
+  auto& revisions = record.revisions;
+  for (auto at = revisions.begin();
+       revisions.size() > Deployments::kRevisionsMax && at != revisions.end();) {
+    const bool is_in_use =
+        at->number == record.live || (record.canary && at->number == record.canary->number);
+    at = is_in_use ? std::next(at) : revisions.erase(at);
+  }
+}
+
+// The number in "hello@2.wasm" of hello.
+std::optional<std::uint64_t> number_in(std::string_view path, const std::string& name,
+                                       std::string_view suffix) {
+  if (!path.starts_with(name + "@") || !path.ends_with(suffix)) return std::nullopt;
+  path.remove_prefix(name.size() + 1);
+  path.remove_suffix(std::min(suffix.size(), path.size()));
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(path.data(), path.data() + path.size(), number);
+  if (read.ec != std::errc() || read.ptr != path.data() + path.size()) return std::nullopt;
+  return number;
+}
+
 }  // namespace
-
-std::string DeployedRevision::sidecar_digest() const {
-  const auto found = std::ranges::find_if(
-      files, [](const DeployedFile& file) { return file.path.ends_with(".toml"); });
-  return found == files.end() ? "" : found->sha256;
-}
-
-const DeployedRevision* DeploymentRecord::find(std::uint64_t number) const {
-  const auto found = std::ranges::find(revisions, number, &DeployedRevision::number);
-  return found == revisions.end() ? nullptr : &*found;
-}
 
 Result<Deployments::Versioned> Deployments::read_versioned(const std::string& name) {
   const std::string path = record_path(name);
   const auto stored = TRY(store_.get(path, kRecordBytesMax));
   if (!stored) return Versioned();
-  try {
-    auto record = record_of(Json::parse(stored->bytes.begin(), stored->bytes.end()));
-    if (is_sound(record, name)) return Versioned{std::move(record), stored->version};
-  } catch (const Json::exception&) {
-    // Told below.
-  }
-  return fail("{}: is no record of revisions; remove it to begin a new one", path);
+  auto record = parse_record(text_of(stored->bytes), name);
+  if (!record) return fail("{}: {}", path, record.error().message);
+  return Versioned{std::move(*record), stored->version};
 }
 
 Result<std::optional<DeploymentRecord>> Deployments::read(const std::string& name) {
   return TRY(read_versioned(name)).record;
-}
-
-Result<bool> Deployments::write(const DeploymentRecord& record, const std::string& version) {
-  return store_.put_if(record_path(record.function), bytes_of(json_of(record).dump(1) + "\n"),
-                       version);
 }
 
 Result<> Deployments::keep(const std::string& name, const Files& files,
@@ -140,7 +99,7 @@ Result<> Deployments::keep(const std::string& name, const Files& files,
 
 // What lies there before the first deployment is the first revision, so that there is a way back.
 Result<DeploymentRecord> Deployments::adopt(const std::string& name) {
-  DeploymentRecord record{.function = name, .live = 0, .revisions = {}};
+  DeploymentRecord record{.function = name, .live = 0, .canary = {}, .revisions = {}};
   auto module = TRY(store_.get(name + ".wasm", kFileBytesMax));
   if (!module) return record;
   Files files;
@@ -154,81 +113,197 @@ Result<DeploymentRecord> Deployments::adopt(const std::string& name) {
   return record;
 }
 
-Result<DeployedRevision> Deployments::deploy(const std::string& name, const Files& files,
-                                             const ObjectStore::OnProgress& on_progress) {
-  DeployedRevision revision = revision_of(files, "deployed");
-  TRY(keep(name, files, on_progress));
+Result<Deployments::Change> Deployments::change(const std::string& name, IfMissing if_missing,
+                                                const Edit& edit) {
   for (int tries = 0; tries < kTriesMax; ++tries) {
     Versioned known = TRY(read_versioned(name));
+    if (!known.record && if_missing == IfMissing::fail) {
+      return fail("{}: has no revisions; those are kept that were deployed with funcd deploy",
+                  name);
+    }
     const DeploymentRecord before = known.record ? std::move(*known.record) : TRY(adopt(name));
     DeploymentRecord record = before;
-    revision.number = record.revisions.empty() ? 1 : record.revisions.back().number + 1;
-    record.revisions.push_back(revision);
-    record.live = revision.number;
-    while (record.revisions.size() > kRevisionsMax) {
-      record.revisions.erase(record.revisions.begin());
-    }
-    if (!TRY(write(record, known.version))) continue;
-    TRY(publish(name, revision.number));
+    const std::uint64_t number = TRY(edit(record));
+    limit_revisions(record);
+    const std::string text = source::text_of(record);
+    if (!TRY(store_.put_if(record_path(name), bytes_of(text), known.version))) continue;
+    TRY(publish(name, record.live != before.live));
     TRY(prune(before, record));
-    return revision;
+    Change change{.revision = *record.find(number),
+                  .sidecar_digest = {},
+                  .canary = record.canary,
+                  .dropped = {}};
+    const DeployedFile* sidecar = change.revision.sidecar();
+    if (sidecar != nullptr) change.sidecar_digest = sidecar->sha256;
+    if (record.canary && record.canary->number == number) {
+      const Files files = TRY(content_of(name, change.revision));
+      const std::string_view own = sidecar == nullptr ? "" : text_of(files[files.size() - 2].bytes);
+      change.sidecar_digest = sha256_hex(canary_sidecar(own, record.canary->share));
+    }
+    const bool had_other = before.canary && before.canary->number != number &&
+                           (!record.canary || record.canary->number != before.canary->number);
+    if (had_other || (before.canary && !record.canary && record.live == before.live)) {
+      change.dropped = before.canary->number;
+    }
+    return change;
   }
   return fail("{}: others have deployed it {} times meanwhile; try again", name, kTriesMax);
 }
 
-Result<DeployedRevision> Deployments::roll_back(const std::string& name,
-                                                std::optional<std::uint64_t> number) {
-  for (int tries = 0; tries < kTriesMax; ++tries) {
-    Versioned known = TRY(read_versioned(name));
-    if (!known.record) {
-      return fail("{}: has no revisions; those are kept that were deployed with funcd deploy",
+Result<Deployments::Change> Deployments::deploy(const std::string& name, const Files& files,
+                                                const std::optional<CanaryShare>& share,
+                                                const ObjectStore::OnProgress& on_progress) {
+  DeployedRevision revision = revision_of(files, "deployed");
+  TRY(keep(name, files, on_progress));
+  return change(name, IfMissing::adopt, [&](DeploymentRecord& record) -> Result<std::uint64_t> {
+    if (share && record.revisions.empty()) {
+      return fail("{}: is not there yet, so there is nothing to be a canary of; deploy it first",
                   name);
     }
-    DeploymentRecord& record = *known.record;
+    revision.number = record.revisions.empty() ? 1 : record.revisions.back().number + 1;
+    record.revisions.push_back(revision);
+    record.canary.reset();
+    if (share) {
+      record.canary = {.number = revision.number, .share = *share};
+    } else {
+      record.live = revision.number;
+    }
+    return revision.number;
+  });
+}
+
+Result<Deployments::Change> Deployments::set_canary(const std::string& name,
+                                                    const NewShare& share) {
+  return change(name, IfMissing::fail, [&](DeploymentRecord& record) -> Result<std::uint64_t> {
+    if (!share.number && !record.canary) {
+      return fail("{}: has no canary; funcd deploy --canary or --revision makes one", name);
+    }
+    const std::uint64_t number = share.number ? *share.number : record.canary->number;
+    if (record.find(number) == nullptr) {
+      return fail("{}: there is no revision {}; funcd revisions {} lists them", name, number, name);
+    }
+    if (number == record.live) {
+      return fail("{}: revision {} is live, and cannot be its own canary", name, number);
+    }
+    std::string sticky = record.canary ? record.canary->share.sticky : "none";
+    if (share.sticky) sticky = *share.sticky;
+    record.canary = {.number = number, .share = {.weight = share.weight, .sticky = sticky}};
+    return number;
+  });
+}
+
+Result<Deployments::Change> Deployments::promote(const std::string& name) {
+  return change(name, IfMissing::fail, [&](DeploymentRecord& record) -> Result<std::uint64_t> {
+    if (!record.canary) {
+      return fail("{}: has no canary that funcd deploy has made, so there is nothing to promote",
+                  name);
+    }
+    record.live = record.canary->number;
+    record.canary.reset();
+    return record.live;
+  });
+}
+
+Result<Deployments::Change> Deployments::roll_back(const std::string& name,
+                                                   std::optional<std::uint64_t> number) {
+  return change(name, IfMissing::fail, [&](DeploymentRecord& record) -> Result<std::uint64_t> {
+    const bool had_canary = record.canary.has_value();
+    record.canary.reset();
+    if (!number && had_canary) return record.live;
     const auto live = std::ranges::find(record.revisions, record.live, &DeployedRevision::number);
     if (!number && live == record.revisions.begin()) {
       return fail("{}: there is no revision before {}", name, record.live);
     }
     const std::uint64_t wanted = number ? *number : std::prev(live)->number;
-    const DeployedRevision* found = record.find(wanted);
-    if (found == nullptr) {
+    if (record.find(wanted) == nullptr) {
       return fail("{}: there is no revision {}; funcd revisions {} lists them", name, wanted, name);
     }
-    const DeployedRevision revision = *found;
     record.live = wanted;
-    if (!TRY(write(record, known.version))) continue;
-    TRY(publish(name, wanted));
-    return revision;
-  }
-  return fail("{}: others have deployed it {} times meanwhile; try again", name, kTriesMax);
+    return wanted;
+  });
 }
 
-// Puts the files of the live revision into their places. Whoever comes last does it for the last
-// one, whatever order the writes of several had.
-Result<> Deployments::publish(const std::string& name, std::uint64_t number) {
+// Brings the files to what the record says. Whoever comes last does it for the last one, whatever
+// order the writes of several had. The function's are left alone where only its canary has changed.
+Result<> Deployments::publish(const std::string& name, bool has_moved) {
   for (int tries = 0; tries < kTriesMax; ++tries) {
     const auto record = TRY(read(name));
     if (!record) return fail("{}: its record is gone", name);
-    const DeployedRevision& revision = *record->find(record->live);
-    Files files;
-    for (const DeployedFile& file : revision.files) {
-      auto stored = TRY(store_.get(folder_of(name) + file.sha256, kFileBytesMax));
-      if (!stored || sha256_hex(stored->bytes) != file.sha256) {
-        return fail("{}{}: the content of revision {} is {}; deploy it again", folder_of(name),
-                    file.sha256, revision.number, stored ? "damaged" : "gone");
-      }
-      files.push_back({file.path, std::move(stored->bytes)});
-    }
-    // Without a sidecar the one before would stay: an empty one says the same as none.
-    if (revision.sidecar_digest().empty() && TRY(store_.get(name + ".toml", kFileBytesMax))) {
-      files.insert(std::prev(files.end()), {name + ".toml", {}});
-    }
-    TRY(store_.publish(files));
+    if (has_moved) TRY(publish_function(*record));
+    if (record->canary) TRY(publish_canary(*record));
+    // Last, so that nobody is without what he met until what follows it is there.
+    TRY(remove_canaries(*record));
     const auto after = TRY(read(name));
-    if (after && after->live == record->live) return {};
+    if (after && after->live == record->live && after->canary == record->canary) return {};
+    has_moved = true;
   }
-  return fail("{}: revision {} is recorded, and others deploy all the time; look at the function",
-              name, number);
+  return fail("{}: it is recorded, and others deploy all the time; look at the function", name);
+}
+
+Result<Deployments::Files> Deployments::content_of(const std::string& name,
+                                                   const DeployedRevision& revision) {
+  Files files;
+  for (const DeployedFile& file : revision.files) {
+    auto stored = TRY(store_.get(folder_of(name) + file.sha256, kFileBytesMax));
+    if (!stored || sha256_hex(stored->bytes) != file.sha256) {
+      return fail("{}{}: the content of revision {} is {}; deploy it again", folder_of(name),
+                  file.sha256, revision.number, stored ? "damaged" : "gone");
+    }
+    files.push_back({file.path, std::move(stored->bytes)});
+  }
+  return files;
+}
+
+Result<> Deployments::publish_function(const DeploymentRecord& record) {
+  const DeployedRevision& revision = *record.find(record.live);
+  const std::string sidecar = record.function + std::string(kSidecarSuffix);
+  Files files = TRY(content_of(record.function, revision));
+  // Without a sidecar the one before would stay: an empty one says the same as none.
+  if (revision.sidecar() == nullptr && TRY(store_.get(sidecar, kFileBytesMax))) {
+    files.insert(std::prev(files.end()), {sidecar, {}});
+  }
+  return store_.publish(files);
+}
+
+Result<> Deployments::publish_canary(const DeploymentRecord& record) {
+  const DeployedCanary& canary = *record.canary;
+  const DeployedRevision& revision = *record.find(canary.number);
+  Files files = TRY(content_of(record.function, revision));
+  if (revision.sidecar() == nullptr) {
+    files.insert(std::prev(files.end()), {record.function + std::string(kSidecarSuffix), {}});
+  }
+  auto& sidecar = files[files.size() - 2].bytes;
+  const std::string text = canary_sidecar(text_of(sidecar), canary.share);
+  sidecar.assign(text.begin(), text.end());
+  for (auto& file : files) file.path = canary_path(file.path, canary.number);
+  return store_.publish(files);
+}
+
+// Those that were deployed and are none any more. What somebody has put there by hand stays.
+Result<> Deployments::remove_canaries(const DeploymentRecord& record) {
+  const auto there = TRY(store_.list(record.function + "@"));
+  for (const std::string& path : there) {
+    const bool is_module = path.ends_with(kModuleSuffix);
+    const auto number =
+        number_in(path, record.function, is_module ? kModuleSuffix : kSidecarSuffix);
+    if (!number || (record.canary && record.canary->number == *number)) continue;
+    const DeployedRevision* revision = record.find(*number);
+    if (revision == nullptr) continue;
+    const std::string module = canary_path(revision->module().path, *number);
+    if (is_module) {
+      const auto stored = TRY(store_.get(path, kFileBytesMax));
+      if (!stored || sha256_hex(stored->bytes) != revision->module().sha256) continue;
+    } else if (std::ranges::find(there, module) != there.end()) {
+      continue;  // goes with its module, or stays with it
+    }
+    // The module first: without its sidecar it would be another one.
+    TRY(store_.remove(module));
+    for (const DeployedFile& file : revision->files) {
+      TRY(store_.remove(canary_path(file.path, *number)));
+    }
+    TRY(store_.remove(canary_path(record.function + std::string(kSidecarSuffix), *number)));
+  }
+  return {};
 }
 
 Result<> Deployments::prune(const DeploymentRecord& before, const DeploymentRecord& after) {

@@ -1,43 +1,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "source/deployment_record.h"
 #include "source/object_store.h"
 
 namespace funcd::source {
 
-// What a function was at one time: its files by path in the source, each by its SHA-256.
-struct DeployedFile {
-  std::string path;
-  std::string sha256;
-  std::uint64_t bytes = 0;
-};
-struct DeployedRevision {
-  std::uint64_t number = 0;         // 1, 2, ...
-  std::string at;                   // RFC 3339
-  std::string note;                 // "deployed", "found": it lay there before the first deployment
-  std::vector<DeployedFile> files;  // the module last
-
-  [[nodiscard]] const DeployedFile& module() const { return files.back(); }
-  // Of the sidecar; "" without one.
-  [[nodiscard]] std::string sidecar_digest() const;
-};
-// All that is kept of a function, oldest first.
-struct DeploymentRecord {
-  std::string function;
-  std::uint64_t live = 0;
-  std::vector<DeployedRevision> revisions;
-
-  [[nodiscard]] const DeployedRevision* find(std::uint64_t number) const;
-};
-
 // Deployments of functions to a source, and back. A function's files lie in the source as anyone
-// may put them there; beside them, in .funcd/NAME/, lie the record of its revisions and their
-// content. The record is written under a condition, so that of two who deploy at once each gets a
-// number of its own, and the later one stays.
+// may put them there, those of its canary beside them; in .funcd/NAME/ lie the record of its
+// revisions and their content. The record is written under a condition, so that of two who deploy
+// at once each gets a number of its own, and the later one stays. Whoever has changed it then
+// brings the files to what it says last.
 class Deployments {
  public:
   static constexpr std::size_t kRevisionsMax = 50;  // kept of a function; older ones go
@@ -47,25 +25,55 @@ class Deployments {
   // Nothing when the function was never deployed this way.
   [[nodiscard]] Result<std::optional<DeploymentRecord>> read(const std::string& name);
 
+  // What a change has come to.
+  struct Change {
+    DeployedRevision revision;             // that it was about
+    std::string sidecar_digest;            // as that lies in the source now; "" without one
+    std::optional<DeployedCanary> canary;  // of the function now
+    std::optional<std::uint64_t> dropped;  // the canary that it had before and has no more
+  };
+
   // The files of one revision by path in the source: schemas, sidecar, module, in this order.
   using Files = std::vector<ObjectStore::File>;
-  [[nodiscard]] Result<DeployedRevision> deploy(const std::string& name, const Files& files,
-                                                const ObjectStore::OnProgress& on_progress);
-  // Makes an older revision live again: that of the number, or the one before the live one.
-  [[nodiscard]] Result<DeployedRevision> roll_back(const std::string& name,
-                                                   std::optional<std::uint64_t> number);
+  // A new revision: for all requests, or beside the live one for a share of them.
+  [[nodiscard]] Result<Change> deploy(const std::string& name, const Files& files,
+                                      const std::optional<CanaryShare>& share,
+                                      const ObjectStore::OnProgress& on_progress);
+  // What its canary gets from now on; silent: what it had.
+  struct NewShare {
+    std::optional<std::uint64_t> number;  // of the revision that is it; silent: that which is
+    std::string weight;
+    std::optional<std::string> sticky;
+  };
+  [[nodiscard]] Result<Change> set_canary(const std::string& name, const NewShare& share);
+  // Makes the canary the live revision.
+  [[nodiscard]] Result<Change> promote(const std::string& name);
+  // Makes an older revision live again: that of the number, or the one before the live one. Without
+  // a number a canary is dropped first, and nothing else.
+  [[nodiscard]] Result<Change> roll_back(const std::string& name,
+                                         std::optional<std::uint64_t> number);
 
  private:
   struct Versioned {
     std::optional<DeploymentRecord> record;
     std::string version;
   };
+  // Says which revision the change is about.
+  using Edit = std::function<Result<std::uint64_t>(DeploymentRecord& record)>;
+  enum class IfMissing : std::uint8_t { adopt, fail };
+  [[nodiscard]] Result<Change> change(const std::string& name, IfMissing if_missing,
+                                      const Edit& edit);
   [[nodiscard]] Result<Versioned> read_versioned(const std::string& name);
-  [[nodiscard]] Result<bool> write(const DeploymentRecord& record, const std::string& version);
   [[nodiscard]] Result<DeploymentRecord> adopt(const std::string& name);
   [[nodiscard]] Result<> keep(const std::string& name, const Files& files,
                               const ObjectStore::OnProgress& on_progress);
-  [[nodiscard]] Result<> publish(const std::string& name, std::uint64_t number);
+
+  // What lies in the source besides the record.
+  [[nodiscard]] Result<> publish(const std::string& name, bool has_moved);
+  [[nodiscard]] Result<Files> content_of(const std::string& name, const DeployedRevision& revision);
+  [[nodiscard]] Result<> publish_function(const DeploymentRecord& record);
+  [[nodiscard]] Result<> publish_canary(const DeploymentRecord& record);
+  [[nodiscard]] Result<> remove_canaries(const DeploymentRecord& record);
   [[nodiscard]] Result<> prune(const DeploymentRecord& before, const DeploymentRecord& after);
 
   ObjectStore& store_;

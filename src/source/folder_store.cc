@@ -77,6 +77,21 @@ class FolderStore final : public ObjectStore {
     return {};
   }
 
+  Result<std::vector<std::string>> list(const std::string& prefix) override {
+    const std::string above = prefix.substr(0, prefix.rfind('/') + 1);
+    std::vector<std::string> paths;
+    std::error_code error;
+    for (fs::directory_iterator at(path_of(above), error), end; !error && at != end;
+         at.increment(error)) {
+      std::string path = above + at->path().filename().string();
+      if (path.starts_with(prefix)) paths.push_back(std::move(path));
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+      return fail("{}: cannot be read: {}", path_of(above), error.message());
+    }
+    return paths;
+  }
+
   Result<> remove(const std::string& path) override {
     if (::unlink(path_of(path).c_str()) == 0 || errno == ENOENT) return {};
     return fail("{}: cannot be removed: {}", path_of(path), errno_text(errno));

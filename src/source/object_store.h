@@ -44,6 +44,8 @@ class ObjectStore {
                                           const OnProgress& on_progress) = 0;
   // Writes the files of one function in this order, the module last.
   [[nodiscard]] virtual Result<> publish(std::span<const File> files) = 0;
+  // Paths of files that begin so, of one folder: those below another '/' are left out.
+  [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& prefix) = 0;
   // No error when it is not there.
   [[nodiscard]] virtual Result<> remove(const std::string& path) = 0;
 };

@@ -24,14 +24,17 @@ MetricFamily family(std::string name, std::string help, MetricType type) {
   return made;
 }
 
-ClientMetric labelled(const std::string& function) {
+// Of canaries one label more, and of all canaries that a function has had the same: what is counted
+// of one function makes two series at the most.
+ClientMetric labelled(const FunctionSeries& series) {
   ClientMetric metric;
-  metric.label.push_back({"function", function});
+  metric.label.push_back({"function", series.function});
+  if (series.is_canary) metric.label.push_back({"revision", "canary"});
   return metric;
 }
 
-void add_counter(MetricFamily& to, const std::string& function, double value) {
-  ClientMetric metric = labelled(function);
+void add_counter(MetricFamily& to, const FunctionSeries& series, double value) {
+  ClientMetric metric = labelled(series);
   metric.counter.value = value;
   to.metric.push_back(std::move(metric));
 }
@@ -40,7 +43,7 @@ void add_requests(MetricFamily& to, const FunctionSeries& series) {
   for (std::size_t i = 0; i < series.totals.by_status_class.size(); ++i) {
     const std::uint64_t count = series.totals.by_status_class[i];
     if (count == 0) continue;
-    ClientMetric metric = labelled(series.function);
+    ClientMetric metric = labelled(series);
     metric.label.push_back({"code", i == 0 ? "none" : fmt::format("{}xx", i)});
     metric.counter.value = static_cast<double>(count);
     to.metric.push_back(std::move(metric));
@@ -51,7 +54,7 @@ void add_errors(MetricFamily& to, const FunctionSeries& series) {
   for (std::size_t i = 1; i < kReasonCount; ++i) {
     const std::uint64_t count = series.totals.by_reason[i];
     if (count == 0) continue;
-    ClientMetric metric = labelled(series.function);
+    ClientMetric metric = labelled(series);
     metric.label.push_back({"reason", std::string(name_of(static_cast<Reason>(i)))});
     metric.counter.value = static_cast<double>(count);
     to.metric.push_back(std::move(metric));
@@ -59,7 +62,7 @@ void add_errors(MetricFamily& to, const FunctionSeries& series) {
 }
 
 void add_durations(MetricFamily& to, const FunctionSeries& series) {
-  ClientMetric metric = labelled(series.function);
+  ClientMetric metric = labelled(series);
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < series.totals.by_duration.size(); ++i) {
     cumulative += series.totals.by_duration[i];
@@ -90,11 +93,10 @@ std::vector<MetricFamily> families_of(std::span<const FunctionSeries> functions)
     add_requests(families[0], series);
     add_errors(families[1], series);
     add_durations(families[2], series);
-    add_counter(families[3], series.function, series.totals.guest_seconds);
-    add_counter(families[4], series.function, static_cast<double>(series.totals.bytes_in));
-    add_counter(families[5], series.function, static_cast<double>(series.totals.bytes_out));
-    add_counter(families[6], series.function,
-                static_cast<double>(series.totals.stderr_bytes_dropped));
+    add_counter(families[3], series, series.totals.guest_seconds);
+    add_counter(families[4], series, static_cast<double>(series.totals.bytes_in));
+    add_counter(families[5], series, static_cast<double>(series.totals.bytes_out));
+    add_counter(families[6], series, static_cast<double>(series.totals.stderr_bytes_dropped));
   }
   return families;
 }

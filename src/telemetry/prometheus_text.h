@@ -14,6 +14,7 @@ namespace funcd::telemetry {
 struct FunctionSeries {
   std::string function;  // "api/users"
   FunctionMetrics::Totals totals;
+  bool is_canary = false;  // of its canary: has the label revision="canary" as well
 };
 
 enum class MetricKind : std::uint8_t { counter, gauge };

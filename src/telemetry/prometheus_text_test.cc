@@ -45,6 +45,19 @@ TEST(PrometheusText, FunctionsHaveCountersAndAHistogram) {
   EXPECT_THAT(text, Not(HasSubstr("time-limit")));
 }
 
+TEST(PrometheusText, ACanaryCountsUnderItsFunction) {
+  std::vector<FunctionSeries> functions = {series_of("hello"), series_of("hello")};
+  functions[1].is_canary = true;
+  const std::string text = prometheus_text(functions, {});
+  for (const char* line : {
+           "funcd_requests_total{function=\"hello\",code=\"2xx\"} 1\n",
+           "funcd_requests_total{function=\"hello\",revision=\"canary\",code=\"2xx\"} 1\n",
+           "funcd_guest_seconds_total{function=\"hello\",revision=\"canary\"} 0.25\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
 TEST(PrometheusText, SamplesOfOneNameStandTogether) {
   const std::vector<Sample> samples = {
       {"funcd_connections", "Open connections.", MetricKind::gauge, {{"worker", "0"}}, 3},

@@ -105,7 +105,7 @@ class FakeExchange final : public http::Exchange {
   [[nodiscard]] bool is_ended() const { return is_ended_; }
   [[nodiscard]] bool is_aborted() const { return is_aborted_; }
   [[nodiscard]] const std::string& streamed() const { return streamed_; }
-  [[nodiscard]] const std::string& trailers() const { return trailers_; }
+  [[nodiscard]] const std::string& sent_trailers() const { return trailers_; }
   [[nodiscard]] std::optional<std::uint64_t> content_length() const { return content_length_; }
   [[nodiscard]] int writes() const { return writes_; }
 

@@ -18,6 +18,9 @@ IMPORT(HTTP, "[method]future-incoming-response.subscribe") int future_subscribe(
 IMPORT(HTTP, "[method]future-incoming-response.get") void future_get(int future, uint32_t* option);
 IMPORT(HTTP, "[method]incoming-response.status") int response_status(int response);
 IMPORT(HTTP, "[method]incoming-response.consume") void response_consume(int response, uint32_t* result);
+IMPORT(HTTP, "[static]incoming-body.finish") int incoming_body_finish(int body);
+IMPORT(HTTP, "[method]future-trailers.subscribe") int trailers_subscribe(int future);
+IMPORT(HTTP, "[method]future-trailers.get") void trailers_get(int future, uint32_t* option);
 
 static uint32_t calls;
 
@@ -106,6 +109,37 @@ static void fetch(int outparam, text authority, text path) {
   pass_on(outparam, (int)result[6]);
 }
 
+// What came after the request's body: the values of x-sum, or what else there is to say.
+static void say_trailers(int request, int outparam) {
+  _Alignas(8) uint32_t result[16];
+  request_consume(request, result);
+  int body = (int)result[1];
+  incoming_body_stream(body, result);
+  int stream = (int)result[1];
+  do stream_read(stream, 65536, result);
+  while ((uint8_t)result[0] == 0);
+  input_stream_drop(stream);
+  int future = incoming_body_finish(body);
+  int pollable = trailers_subscribe(future);
+  pollable_block(pollable);
+  pollable_drop(pollable);
+  trailers_get(future, result);
+  if ((uint8_t)result[4] != 0) return say_number(outparam, TEXT("error "), (uint8_t)result[6]);
+  if ((uint8_t)result[6] == 0) return answer(outparam, 200, TEXT("none"));
+  int trailers = (int)result[7];
+  fields_get(trailers, "x-sum", 5, result);
+  const text* values = (const text*)result[0];
+  char said[256];
+  uint32_t count = result[1], size = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    for (uint32_t at = 0; at < values[i].size; ++at) said[size++] = values[i].data[at];
+    said[size++] = ';';
+  }
+  fields_get(trailers, "authorization", 13, result);
+  if (result[1] != 0) said[size++] = '!';
+  answer(outparam, 200, (text){said, size});
+}
+
 HANDLE(request, outparam) {
   uint32_t option[3];
   int body;
@@ -138,6 +172,7 @@ HANDLE(request, outparam) {
     output_stream_drop(stream);
     return outgoing_body_finish(body, 1, trailers, result);
   }
+  if (is(path, "sum")) return say_trailers(request, outparam);
   if (is(path, "never")) return;
   if (is(path, "dropped")) return outparam_drop(outparam);
   if (is(path, "refused")) return outparam_set(outparam, 1, 38, 0, 0, 0, 0, 0, 0);

@@ -24,6 +24,7 @@ def server(serve_all):
         "env": (component("env"), '[env]\nGREETING = "hi"\nEMPTY = ""\n'),
         "echo": component("echo"),
         "big": (component("echo"), BIG),
+        "frozen": (component("hello"), "[snapshot]\nstart = true\n"),
         "probe": (probe, PROBE.format(name="probe") + '[limits]\nrequest_body = "64KiB"\n'),
     })
 
@@ -42,6 +43,12 @@ def test_the_environment_is_what_the_sidecar_says(server):
 
 def test_each_request_has_an_instance_of_its_own(server):
     assert [server.get("/probe/count").text for _ in range(3)] == ["call 1"] * 3
+
+
+def test_one_starts_from_no_snapshot(server):
+    said = server.admin("/v1/functions/frozen").json["snapshot"]
+    assert not said["used"] and "it is a component" in said["reason"]
+    assert server.get("/frozen").body == b"hello"
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 65536, 1_000_000])
@@ -147,6 +154,30 @@ def test_trailers_go_to_those_who_take_them(server):
             while piece := connection.socket.recv(65536):
                 whole += piece
         assert whole.endswith(b"5\r\nbegun\r\n0\r\n" + trailer + b"\r\n")
+
+
+@pytest.mark.parametrize("trailers, answer", [
+    (b"x-sum: 5\r\nX-Sum: seven\r\n", b"5;seven;"),
+    (b"x-sum: 5\r\nauthorization: me\r\nhost: other\r\n", b"5;"),
+    (b"authorization: me\r\n", b"none"),
+    (b"", b"none"),
+])
+def test_trailers_of_a_request_are_passed_on(server, trailers, answer):
+    head = client.format_request("POST", "/probe/sum", headers={"transfer-encoding": "chunked"})
+    with server.connect() as connection:
+        for _ in range(2):
+            connection.send(head + b"2\r\nhi\r\n")
+            connection.send(b"0\r\n" + trailers + b"\r\n")
+            assert connection.receive().body == answer
+
+
+@pytest.mark.parametrize("trailer", [b"x-sum: " + b"x" * 9000, b"content-length: 1",
+                                     b"x sum: 5"])
+def test_trailers_that_are_too_long_or_none_are_refused(server, trailer):
+    head = client.format_request("POST", "/probe/sum", headers={"transfer-encoding": "chunked"})
+    with server.connect() as connection:
+        connection.send(head + b"2\r\nhi\r\n0\r\n" + trailer + b"\r\n\r\n")
+        assert connection.receive().status == 400
 
 
 def test_what_it_says_is_in_its_log(server):

@@ -1,0 +1,245 @@
+#include "source/deployments.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/file.h"
+
+namespace funcd::source {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Bytes = ObjectStore::Bytes;
+
+Bytes bytes_of(std::string_view text) {
+  return {text.begin(), text.end()};
+}
+
+// A source in memory.
+class FakeStore final : public ObjectStore {
+ public:
+  Result<std::optional<Stored>> get(const std::string& path, std::uint64_t /*max*/) override {
+    const auto found = files.find(path);
+    if (found == files.end()) return std::nullopt;
+    return Stored{.bytes = bytes_of(found->second), .version = sha256_hex(found->second)};
+  }
+  Result<bool> put_if(const std::string& path, std::span<const std::uint8_t> bytes,
+                      const std::string& version) override {
+    if (before_put) std::exchange(before_put, nullptr)();
+    const auto found = files.find(path);
+    if ((found == files.end() ? "" : sha256_hex(found->second)) != version) return false;
+    files[path] = std::string(bytes.begin(), bytes.end());
+    return true;
+  }
+  Result<> put_once(const std::string& path, std::span<const std::uint8_t> bytes,
+                    const OnProgress& /*on_progress*/) override {
+    files[path] = std::string(bytes.begin(), bytes.end());
+    return {};
+  }
+  Result<> publish(std::span<const File> published) override {
+    for (const File& file : published) {
+      if (dies_before == file.path) return fail("killed");
+      files[file.path] = std::string(file.bytes.begin(), file.bytes.end());
+      order.push_back(file.path);
+    }
+    return {};
+  }
+  Result<std::vector<std::string>> list(const std::string& prefix) override {
+    std::vector<std::string> paths;
+    for (const auto& [path, text] : files) {
+      if (path.starts_with(prefix)) paths.push_back(path);
+    }
+    return paths;
+  }
+  Result<> remove(const std::string& path) override {
+    if (dies_before == "-" + path) return fail("killed");
+    if (files.erase(path) > 0) order.push_back("-" + path);
+    return {};
+  }
+
+  // What lies there to be served.
+  [[nodiscard]] std::vector<std::string> served() const {
+    std::vector<std::string> paths;
+    for (const auto& [path, text] : files) {
+      if (path.front() != '.') paths.push_back(path);
+    }
+    return paths;
+  }
+
+  std::map<std::string, std::string> files;
+  std::vector<std::string> order;
+  std::function<void()> before_put;  // once
+  std::string dies_before;
+};
+
+class DeploymentsTest : public ::testing::Test {
+ protected:
+  static Deployments::Files files(const std::string& module, const std::string& sidecar = "") {
+    Deployments::Files made;
+    if (!sidecar.empty()) made.push_back({"hello.toml", bytes_of(sidecar)});
+    made.push_back({"hello.wasm", bytes_of(module)});
+    return made;
+  }
+  Result<Deployments::Change> deploy(const std::string& module,
+                                     const std::optional<CanaryShare>& share = {}) {
+    return deployments_.deploy("hello", files(module), share, nullptr);
+  }
+
+  const CanaryShare share_{.weight = "5%", .sticky = "cookie"};
+  FakeStore store_;
+  Deployments deployments_{store_};
+};
+
+TEST_F(DeploymentsTest, ACanaryLiesBesideItsFunction) {
+  ASSERT_TRUE(deploy("one"));
+  const auto change =
+      deployments_.deploy("hello", files("two", "[env]\nA = \"b\""), share_, nullptr);
+  ASSERT_TRUE(change) << change.error().message;
+  EXPECT_EQ(change->revision.number, 2U);
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm", "hello@2.toml", "hello@2.wasm"));
+  EXPECT_EQ(store_.files["hello.wasm"], "one");
+  EXPECT_EQ(store_.files["hello@2.wasm"], "two");
+  EXPECT_EQ(store_.files["hello@2.toml"],
+            "[env]\nA = \"b\"\n[canary]\nweight = \"5%\"\nsticky = \"cookie\"\n");
+  EXPECT_EQ(change->sidecar_digest, sha256_hex(store_.files["hello@2.toml"]));
+  const auto record = deployments_.read("hello");
+  ASSERT_TRUE(record && *record);
+  EXPECT_EQ((*record)->live, 1U);
+  EXPECT_EQ((*record)->canary->number, 2U);
+}
+
+TEST_F(DeploymentsTest, ANewWeightIsAllThatChanges) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  store_.order.clear();
+  const auto change =
+      deployments_.set_canary("hello", {.number = {}, .weight = "20%", .sticky = {}});
+  ASSERT_TRUE(change) << change.error().message;
+  EXPECT_EQ(store_.files["hello@2.toml"], "[canary]\nweight = \"20%\"\nsticky = \"cookie\"\n");
+  EXPECT_THAT(store_.order, ElementsAre("hello@2.toml", "hello@2.wasm"))
+      << "the function itself is left alone";
+}
+
+TEST_F(DeploymentsTest, PromotingReplacesFirstAndRemovesThen) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  store_.order.clear();
+  const auto change = deployments_.promote("hello");
+  ASSERT_TRUE(change) << change.error().message;
+  EXPECT_FALSE(change->dropped);
+  EXPECT_THAT(store_.order, ElementsAre("hello.wasm", "-hello@2.wasm", "-hello@2.toml"));
+  EXPECT_EQ(store_.files["hello.wasm"], "two");
+  EXPECT_THAT(deployments_.promote("hello").error().message, HasSubstr("nothing to promote"));
+}
+
+TEST_F(DeploymentsTest, RollingBackDropsTheCanaryFirst) {
+  ASSERT_TRUE(deploy("one") && deploy("two") && deploy("three", share_));
+  auto change = deployments_.roll_back("hello", {});
+  ASSERT_TRUE(change) << change.error().message;
+  EXPECT_EQ(change->dropped, 3U);
+  EXPECT_EQ(change->revision.number, 2U);
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm"));
+  EXPECT_EQ(store_.files["hello.wasm"], "two");
+  change = deployments_.roll_back("hello", {});
+  EXPECT_EQ(change->revision.number, 1U);
+  EXPECT_EQ(store_.files["hello.wasm"], "one");
+}
+
+TEST_F(DeploymentsTest, ADeploymentForAllDropsTheCanary) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  const auto change = deploy("three");
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->dropped, 2U);
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm"));
+  EXPECT_EQ(store_.files["hello.wasm"], "three");
+}
+
+TEST_F(DeploymentsTest, AnotherCanaryTakesThePlaceOfTheFirst) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  const auto change = deploy("three", share_);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->dropped, 2U);
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm", "hello@3.toml", "hello@3.wasm"));
+  // One that is kept can be it again.
+  ASSERT_TRUE(deployments_.set_canary("hello", {.number = 2, .weight = "1%", .sticky = "none"}));
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm", "hello@2.toml", "hello@2.wasm"));
+  EXPECT_EQ(store_.files["hello@2.wasm"], "two");
+}
+
+TEST_F(DeploymentsTest, WhatCannotBeACanaryIsRefused) {
+  EXPECT_THAT(deploy("one", share_).error().message, HasSubstr("nothing to be a canary of"));
+  ASSERT_TRUE(deploy("one"));
+  const auto error_of = [this](std::optional<std::uint64_t> number) {
+    return deployments_.set_canary("hello", {.number = number, .weight = "1%", .sticky = {}})
+        .error()
+        .message;
+  };
+  EXPECT_THAT(error_of({}), HasSubstr("hello: has no canary"));
+  EXPECT_THAT(error_of(1), HasSubstr("revision 1 is live, and cannot be its own canary"));
+  EXPECT_THAT(error_of(9), HasSubstr("there is no revision 9"));
+}
+
+TEST_F(DeploymentsTest, WhoComesLastBringsTheFilesToTheRecord) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  // While the weight is changed, somebody promotes.
+  store_.before_put = [this] { ASSERT_TRUE(deployments_.promote("hello")); };
+  const auto change =
+      deployments_.set_canary("hello", {.number = {}, .weight = "20%", .sticky = {}});
+  EXPECT_THAT(change.error().message, HasSubstr("hello: has no canary"));
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm"));
+  EXPECT_EQ(store_.files["hello.wasm"], "two");
+}
+
+TEST_F(DeploymentsTest, WhatWasCutShortIsMadeGoodByTheNext) {
+  for (const std::string at : {"hello.wasm", "-hello@2.wasm", "-hello@2.toml"}) {
+    store_.files.clear();
+    ASSERT_TRUE(deploy("one") && deploy("two", share_));
+    store_.dies_before = at;
+    EXPECT_FALSE(deployments_.promote("hello"));
+    store_.dies_before.clear();
+    ASSERT_TRUE(deployments_.roll_back("hello", 2));
+    EXPECT_THAT(store_.served(), ElementsAre("hello.wasm")) << at;
+  }
+}
+
+TEST_F(DeploymentsTest, WhatSomebodyPutThereByHandStays) {
+  ASSERT_TRUE(deploy("one") && deploy("two"));
+  store_.files["hello@7.wasm"] = "seven";
+  store_.files["hello@1.wasm"] = "another one";
+  store_.files["hello@x.wasm"] = "no number";
+  ASSERT_TRUE(deploy("three", share_) && deployments_.promote("hello"));
+  EXPECT_THAT(store_.served(),
+              ElementsAre("hello.wasm", "hello@1.wasm", "hello@7.wasm", "hello@x.wasm"));
+}
+
+TEST_F(DeploymentsTest, SchemasOfACanaryAreItsOwn) {
+  Deployments::Files both = files("one", "x = 1\n");
+  both.insert(both.begin(), {"item.schema.json", bytes_of("{}")});
+  ASSERT_TRUE(deployments_.deploy("hello", both, {}, nullptr));
+  both[0].bytes = bytes_of("{\"a\":1}");
+  ASSERT_TRUE(deployments_.deploy("hello", both, share_, nullptr));
+  EXPECT_EQ(store_.files["item.schema.json"], "{}");
+  EXPECT_EQ(store_.files["item@2.schema.json"], "{\"a\":1}");
+  ASSERT_TRUE(deployments_.promote("hello"));
+  EXPECT_EQ(store_.files["item.schema.json"], "{\"a\":1}");
+  EXPECT_THAT(store_.served(), ElementsAre("hello.toml", "hello.wasm", "item.schema.json"));
+}
+
+TEST_F(DeploymentsTest, ARecordThatIsNoneIsTold) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  std::string& text = store_.files[".funcd/hello/revisions.json"];
+  const std::string good = text;
+  for (const auto& [from, to] :
+       {std::pair("\"5%\"", "\"5%\\\"\\n[env]\""), std::pair("\"live\": 1", "\"live\": 2"),
+        std::pair("\"live\": 1", "\"live\": 9"), std::pair("{", "")}) {
+    text = good;
+    text.replace(text.find(from), std::string_view(from).size(), to);
+    EXPECT_THAT(deployments_.read("hello").error().message,
+                HasSubstr(".funcd/hello/revisions.json: is no record of revisions"))
+        << from;
+  }
+}
+
+}  // namespace
+}  // namespace funcd::source
