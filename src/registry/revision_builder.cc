@@ -158,11 +158,7 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     return outcome;
   }
   if (is_proven(order, outcome)) {
-    Proof proof = *order.proof;
-    proof.artifact = std::move(outcome.proof.artifact);
-    outcome.proof = std::move(proof);
-    outcome.is_proven = outcome.is_from_cache = true;
-    make_revision(order, parts, outcome, loader_.lazy(order.proof->code, order.proof->facts));
+    take_proof(order, parts, outcome);
     return outcome;
   }
   if (!is_read) {
@@ -194,6 +190,15 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
   outcome.proof.facts = ProgramFacts::of(*found->program);
   make_revision(order, parts, outcome, loader_.lazy(found->code, found->program));
   return outcome;
+}
+
+// Of an earlier time: nothing is tried again.
+void RevisionBuilder::take_proof(const Order& order, Parts& parts, Outcome& outcome) {
+  Proof proof = *order.proof;
+  proof.artifact = std::move(outcome.proof.artifact);
+  outcome.proof = std::move(proof);
+  outcome.is_proven = outcome.is_from_cache = true;
+  make_revision(order, parts, outcome, loader_.lazy(order.proof->code, order.proof->facts));
 }
 
 // Of what the outcome's proof says.

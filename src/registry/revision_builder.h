@@ -111,6 +111,7 @@ class RevisionBuilder {
   [[nodiscard]] static bool take_proven_artifact(const Order& order, Parts& parts,
                                                  Outcome& outcome);
   [[nodiscard]] bool is_proven(const Order& order, const Outcome& outcome) const;
+  void take_proof(const Order& order, Parts& parts, Outcome& outcome);
   void make_revision(const Order& order, Parts& parts, Outcome& outcome,
                      std::shared_ptr<LazyProgram> program);
   struct Found {  // what runs; `program` is null when it has to be compiled and must not
