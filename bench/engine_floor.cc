@@ -13,10 +13,8 @@
 // process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or
 // prints something else than TEXT.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -35,6 +33,7 @@
 #include "engine/snapshot.h"
 #include "engine/stdio.h"
 #include "engine/task.h"
+#include "floor.h"
 
 namespace funcd {
 namespace {
@@ -75,13 +74,9 @@ Result<Options> parse(std::span<char*> arguments) {
     } else if (name == "--snapshot" && (value == "cold" || value == "warm")) {
       options.snapshot = value;
     } else if (name == "--seconds") {
-      const auto end = value.data() + value.size();
-      const auto read = std::from_chars(value.data(), end, options.seconds);
-      if (read.ec != std::errc{} || read.ptr != end) return fail("--seconds {}: no number", value);
+      options.seconds = TRY(bench::number_of<decltype(options.seconds)>(name, value));
     } else if (name == "--runs") {
-      const auto end = value.data() + value.size();
-      const auto read = std::from_chars(value.data(), end, options.runs);
-      if (read.ec != std::errc{} || read.ptr != end) return fail("--runs {}: no number", value);
+      options.runs = TRY(bench::number_of<decltype(options.runs)>(name, value));
     } else {
       return fail(
           "{}: unknown option; known are --env, --stdin, --snapshot cold|warm, "
@@ -187,15 +182,6 @@ Result<> answer_once(const Subject& subject, const Options& options) {
   return {};
 }
 
-double cpu_us() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto us = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
-  };
-  return us(usage.ru_utime) + us(usage.ru_stime);
-}
-
 Result<> measure(const Options& options) {
   const auto engine = TRY(
       engine::Engine::create({.instances_max = options.runs > 0 ? kInstancesUnderValgrind : 0}));
@@ -207,13 +193,13 @@ Result<> measure(const Options& options) {
   while (options.runs == 0 && Clock::now() < warm_at) TRY(run(subject, options));
 
   const auto end = Clock::now() + std::chrono::duration<double>(options.seconds);
-  const double cpu_before_us = cpu_us();
+  const double cpu_before_us = bench::cpu_us();
   std::uint64_t runs = 0;
   while (options.runs > 0 ? runs < options.runs : Clock::now() < end) {
     TRY(run(subject, options));
     ++runs;
   }
-  const double each_us = (cpu_us() - cpu_before_us) / static_cast<double>(runs);
+  const double each_us = (bench::cpu_us() - cpu_before_us) / static_cast<double>(runs);
   fmt::print("{{\"runs\": {}, \"cpu_us_per_run\": {:.3f}}}\n", runs, each_us);
   return {};
 }
@@ -222,11 +208,5 @@ Result<> measure(const Options& options) {
 }  // namespace funcd
 
 int main(int argc, char** argv) {
-  const std::span<char*> arguments(argv + 1, static_cast<std::size_t>(argc - 1));
-  const auto options = funcd::parse(arguments);
-  const auto done =
-      options ? funcd::measure(*options) : funcd::Result<>(funcd::fail(options.error()));
-  if (done) return 0;
-  fmt::print(stderr, "engine_floor: {}\n", done.error().message);
-  return options ? 1 : 2;
+  return funcd::bench::run_floor("engine_floor", argc, argv, funcd::parse, funcd::measure);
 }

@@ -16,12 +16,10 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,6 +34,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "files/file_handler.h"
+#include "floor.h"
 #include "http/server.h"
 #include "invoke/dispatcher.h"
 #include "registry/registry.h"
@@ -66,13 +65,6 @@ struct Options {
   std::size_t requests = 100;
 };
 
-Result<std::size_t> number_of(std::string_view name, std::string_view text) {
-  std::size_t value = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (read.ec == std::errc{} && read.ptr == text.data() + text.size()) return value;
-  return fail("{} {}: no number", name, text);
-}
-
 Result<Options> parse(std::span<char*> arguments) {
   Options options;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -92,11 +84,11 @@ Result<Options> parse(std::span<char*> arguments) {
     } else if (name == "--expect") {
       options.expect = value;
     } else if (name == "--body-bytes") {
-      options.body_bytes = TRY(number_of(name, value));
+      options.body_bytes = TRY(bench::number_of<std::size_t>(name, value));
     } else if (name == "--warm") {
-      options.warm = TRY(number_of(name, value));
+      options.warm = TRY(bench::number_of<std::size_t>(name, value));
     } else if (name == "--requests") {
-      options.requests = TRY(number_of(name, value));
+      options.requests = TRY(bench::number_of<std::size_t>(name, value));
     } else {
       return fail("{}: unknown option", name);
     }
@@ -188,15 +180,6 @@ Result<> ask(Floor& floor, std::string_view request, const std::string& expect) 
   return fail("the answer was '{}' instead of '{}'", answer.substr(body + 4), expect);
 }
 
-double cpu_us() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto us = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
-  };
-  return us(usage.ru_utime) + us(usage.ru_stime);
-}
-
 Result<> measure(const Options& options) {
   const auto engine =
       TRY(engine::Engine::create({.instances_max = kInstancesMax, .is_portable = true}));
@@ -211,11 +194,11 @@ Result<> measure(const Options& options) {
   TRY(floor.connect());
   const std::string request = request_of(options);
   for (std::size_t i = 0; i < options.warm; ++i) TRY(ask(floor, request, options.expect));
-  const double before_us = cpu_us();
+  const double before_us = bench::cpu_us();
   CALLGRIND_START_INSTRUMENTATION;
   for (std::size_t i = 0; i < options.requests; ++i) TRY(floor.exchange(request));
   CALLGRIND_STOP_INSTRUMENTATION;
-  const double each_us = (cpu_us() - before_us) / static_cast<double>(options.requests);
+  const double each_us = (bench::cpu_us() - before_us) / static_cast<double>(options.requests);
   TRY(ask(floor, request, options.expect));
   fmt::print("{{\"requests\": {}, \"cpu_us_per_request\": {:.3f}}}\n", options.requests, each_us);
   return {};
@@ -225,11 +208,5 @@ Result<> measure(const Options& options) {
 }  // namespace funcd
 
 int main(int argc, char** argv) {
-  const std::span<char*> arguments(argv + 1, static_cast<std::size_t>(argc - 1));
-  const auto options = funcd::parse(arguments);
-  const auto done =
-      options ? funcd::measure(*options) : funcd::Result<>(funcd::fail(options.error()));
-  if (done) return 0;
-  fmt::print(stderr, "request_floor: {}\n", done.error().message);
-  return options ? 1 : 2;
+  return funcd::bench::run_floor("request_floor", argc, argv, funcd::parse, funcd::measure);
 }

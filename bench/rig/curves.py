@@ -6,13 +6,12 @@ import contextlib
 import os
 import resource
 import statistics
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from rig import load
+from rig import load, many
+from rig.attempt import attempt
 from rig.examples import ANSWER, COMPONENTS, wait_for_all
 from rig.load import Load, Request
 from rig.server import BenchError, Server
@@ -23,7 +22,6 @@ FUNCTIONS = (1, 100, 1_000, 10_000)
 BODIES = (1 << 10, 8 << 10, 64 << 10, 512 << 10, 1 << 20, 4 << 20, 8 << 20)
 DESCRIPTORS = 16_384
 BODY_UNIT = b"0123456789abcdef"
-BUILT_S_MAX = 1_800.0
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,7 @@ def measure_all(bench: Bench, wanted: Callable[[str], bool], seconds: int, round
         "body": lambda: _bodies(bench, seconds, rounds),
         "workers": lambda: _workers(bench, seconds, rounds),
     }
-    series: list[Series] = []
-    troubles: list[str] = []
-    for key in filter(wanted, measures):
-        try:
-            series += measures[key]()
-        except (BenchError, OSError, subprocess.TimeoutExpired) as error:
-            troubles.append(f"{key}: {error}")
-    return series, troubles
+    return attempt(measures, wanted)
 
 
 def _rounds(loaders: dict[tuple[str, int], Loader], curve: str, rounds: int) -> list[Series]:
@@ -172,51 +163,29 @@ def _bodies(bench: Bench, seconds: int, rounds: int) -> list[Series]:
 
 
 def _functions(bench: Bench, seconds: int, rounds: int, functions_max: int) -> list[Series]:
-    """Distinct artifacts, requests to all of them in turn: one server for each number."""
+    """Requests to all of them in turn: one server for each number, all of whose code is loaded."""
     counts = [count for count in FUNCTIONS if count <= functions_max]
+    cache = bench.folder / "functions-cache"
     with contextlib.ExitStack() as stack:
         asked: dict[int, tuple[Server, list[str]]] = {}
-        for count in reversed(counts):  # those of the largest are those of all
-            source, cache = bench.folder / f"functions{count}", bench.folder / "functions-cache"
-            paths = make_functions(bench, source, count)
+        for count in reversed(counts):  # the artifacts of the largest are those of all
+            source = many.make_functions(bench, f"functions{count}", count, ("hello",))
             if count == counts[-1]:
-                say(f"functions: building {count:,}, which may take minutes")
-                with bench.funcd("funcd", source, cache) as server:
-                    _wait_until_built(server)
-            server = stack.enter_context(_funcd(bench, source, cache.name))
-            _wait_until_built(server)
-            asked[count] = (server, paths)
+                many.fill(bench, source, cache)
+            server = stack.enter_context(
+                many.serve(bench, source, cache, "--unload-after", "off"))
+            many.wait_until_ready(server)
+            asked[count] = (server, [f"/f{number}" for number in range(count)])
 
         def measure(count: int) -> tuple[Server, Load]:
             server, paths = asked[count]
-            return server, load.wrk(server, Request(paths[0]), bench.client_core, seconds,
-                                    paths=paths)
+            for taken_s in (load.WARM_UP_S, seconds):
+                result = load.wrk(server, Request(paths[0]), bench.client_core, taken_s,
+                                  paths=paths)
+            return server, result
 
         return _rounds({("funcd, hello", count): lambda count=count: measure(count)
                         for count in counts}, "functions", rounds)
-
-
-def make_functions(bench: Bench, folder: Path, count: int) -> list[str]:
-    """`count` functions of one code and different artifacts; their paths."""
-    hello = (bench.examples / "hello.wasm").read_bytes()
-    folder.mkdir()
-    for number in range(count):
-        payload = b"\x06number" + number.to_bytes(4, "big")
-        custom = b"\x00" + bytes([len(payload)]) + payload
-        (folder / f"f{number}.wasm").write_bytes(hello + custom)
-    return [f"/f{number}" for number in range(count)]
-
-
-def _wait_until_built(server: Server) -> None:
-    deadline_s = time.monotonic() + BUILT_S_MAX
-    while time.monotonic() < deadline_s:
-        with contextlib.suppress(BenchError, TimeoutError):
-            wait_for_all(server, ())
-            before_s = server.cpu_s()
-            time.sleep(1)
-            if server.cpu_s() - before_s < 0.05:  # nor is anything else still done
-                return
-    raise BenchError(f"functions are not built after {BUILT_S_MAX:.0f} s")
 
 
 def _workers(bench: Bench, seconds: int, rounds: int) -> list[Series]:

@@ -6,6 +6,15 @@ from rig import fit
 from rig.curves import Point, Series
 
 BEGIN = "<!-- bench/curves writes from here -->"
+INTRO = """
+## How costs grow
+
+`bench/curves` repeats this; [plots/curves.json](plots/curves.json) has every number.
+
+![throughput, CPU per request and latency at 1 to 4,096 connections](plots/connections.svg)
+
+![CPU per request by functions, body and workers](plots/costs.svg)
+"""
 
 TITLES = {
     "connections": "connections",

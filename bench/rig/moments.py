@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 from rig import load
-from rig.examples import ANSWER, EXAMPLES, wait_for_all
+from rig.attempt import attempt
+from rig.examples import ANSWER, EXAMPLES, distinct, wait_for_all
 from rig.load import Request
 from rig.server import BenchError, Server
 from rig.setup import Bench, say
@@ -39,14 +39,7 @@ def measure_all(bench: Bench, wanted: Callable[[str], bool], times: int,
         "drop": lambda: _drops(bench, times),
         "rss": lambda: _memory(bench, requests),
     }
-    moments: list[Moment] = []
-    troubles: list[str] = []
-    for key in filter(wanted, measures):
-        try:
-            moments += measures[key]()
-        except (BenchError, subprocess.TimeoutExpired) as error:
-            troubles.append(f"{key}: {error}")
-    return moments, troubles
+    return attempt(measures, wanted)
 
 
 def _starts(bench: Bench, times: int) -> list[Moment]:
@@ -90,19 +83,14 @@ def _drops(bench: Bench, times: int) -> list[Moment]:
 def _drop_ms(bench: Bench, server: Server, source: Path, example: str, name: str) -> float:
     module = bench.folder / f"{name}.new"
     sidecar = bench.folder / f"{name}.toml"
-    module.write_bytes(_with_nonce((bench.examples / f"{example}.wasm").read_bytes()))
+    module.write_bytes(distinct((bench.examples / f"{example}.wasm").read_bytes(),
+                                os.urandom(16)))
     sidecar.write_text('[input]\nname = "zztkm"\nage = 20\n' if example == "gojson" else "")
     os.rename(sidecar, source / sidecar.name)
     began_s = time.monotonic()
     os.rename(module, source / f"{name}.wasm")
     expected = ANSWER if example == "gojson" else None
     return load.first_answer_s(server.port, Request(f"/{name}"), began_s, expected) * 1000
-
-
-def _with_nonce(wasm: bytes) -> bytes:
-    """The module with a custom section of random bytes: the same code, another hash."""
-    payload = b"\x05nonce" + os.urandom(16)
-    return wasm + b"\x00" + bytes([len(payload)]) + payload
 
 
 def _memory(bench: Bench, requests: int) -> list[Moment]:

@@ -66,7 +66,6 @@ BARS = (
     Bar("deployments-failed", None, 0, "failed requests while deployments, outages come and go"),
     Bar("many-start", None, 300, "restart with 1,000 functions to the first answer, ms"),
     Bar("many-rss", None, 40, "RSS per idle function, KiB"),
-    Bar("many-spread", None, 115, "CPU per request, 10,000 functions, of that of one, %"),
     Bar("rss", None, 64, "RSS after the requests, compiled by itself, MiB"),
     Bar("rss-warm", None, 64, "RSS after the requests, from the cache, MiB"),
 )
@@ -197,11 +196,14 @@ def _versions() -> str:
     return ", ".join([*versions, python])
 
 
-def write(text: str, file: Path, begin_mark: str = BEGIN) -> None:
-    """Replaces what lies between the two marks; the prose around it stays."""
-    page = file.read_text() if file.exists() else f"# Benchmarks\n\n{begin_mark}\n{END}\n"
-    before, begin, rest = page.partition(begin_mark)
+def write(text: str, file: Path, begin_mark: str = BEGIN, intro: str = "# Benchmarks\n") -> None:
+    """Replaces what lies between the mark and its end; the prose around it stays. Without the mark a
+    section that begins with `intro` is added."""
+    page = file.read_text() if file.exists() else ""
+    if begin_mark not in page:
+        page += f"{intro}\n{begin_mark}\n{END}\n"
+    before, _, rest = page.partition(begin_mark)
     _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"bench: {file}: has no '{begin_mark}' and '{END}' to write between")
+    if not end:
+        raise SystemExit(f"bench: {file}: has no '{END}' after '{begin_mark}'")
     file.write_text(f"{before}{begin_mark}\n{text}{END}{after}")

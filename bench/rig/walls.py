@@ -8,12 +8,12 @@ import resource
 import shutil
 import socket
 import statistics
-import subprocess
 import time
 from pathlib import Path
 from typing import Callable
 
 from rig import load, rate
+from rig.attempt import attempt
 from rig.examples import ANSWER, wait_for_all
 from rig.load import Request
 from rig.moments import MIB, Moment
@@ -51,14 +51,7 @@ def measure_all(bench: Bench, wanted: Callable[[str], bool], seconds: int,
         "spinner": lambda: _spinner(bench, seconds),
         "sleepers": lambda: _sleepers(bench, seconds),
     }
-    moments: list[Moment] = []
-    troubles: list[str] = []
-    for key in filter(wanted, measures):
-        try:
-            moments += measures[key]()
-        except (BenchError, OSError, subprocess.TimeoutExpired) as error:
-            troubles.append(f"{key}: {error}")
-    return moments, troubles
+    return attempt(measures, wanted)
 
 
 def _funcd(bench: Bench, source: Path, cache: str, **settings: str) -> Server:
