@@ -46,22 +46,28 @@ struct Promote {
   std::string name;
 };
 
-// As they are written down.
-Result<std::string> weight_text(const std::string& text) {
+// For CLI11's check() and transform(): puts a value as it is written down; what is wrong with it.
+std::string put_weight(std::string& text) {
   const auto weight = registry::parse_weight(text);
-  if (!weight) return fail("{}", weight.error().message);
-  return registry::format_weight(*weight);
+  if (!weight) return weight.error().message;
+  text = registry::format_weight(*weight);
+  return "";
 }
-Result<std::string> sticky_text(const std::string& text) {
+std::string put_sticky(std::string& text) {
   const auto sticky = registry::parse_stickiness(text);
-  if (!sticky) return fail("--sticky: {}", sticky.error().message);
-  return registry::format_stickiness(*sticky);
+  if (!sticky) return sticky.error().message;
+  text = registry::format_stickiness(*sticky);
+  return "";
+}
+// How CLI11 takes one that changes the value.
+CLI::Validator validator(std::string (*put)(std::string& text)) {
+  return {put, ""};
 }
 
 Result<> set_canary(const Canary& request, server::Config config) {
   source::Deployments::NewShare share{
-      .number = request.number, .weight = TRY(weight_text(request.weight)), .sticky = {}};
-  if (!request.sticky.empty()) share.sticky = TRY(sticky_text(request.sticky));
+      .number = request.number, .weight = request.weight, .sticky = {}};
+  if (!request.sticky.empty()) share.sticky = request.sticky;
   const auto opened = TRY(request.source.open(std::move(config)));
   source::Deployments deployments(*opened.store);
   const auto record = TRY(deployments.read(request.name));
@@ -90,25 +96,28 @@ Result<> promote(const Promote& request, server::Config config) {
 void CanaryFlags::add_to(CLI::App& verb) {
   auto* canary = verb.add_option("--canary", weight_,
                                  "beside the live revision, for that share of the requests");
-  canary->type_name("5%");
-  verb.add_option("--sticky", sticky_, kStickyHelp)->type_name("HOW")->needs(canary);
+  canary->type_name("5%")->transform(validator(put_weight));
+  verb.add_option("--sticky", sticky_, kStickyHelp)
+      ->type_name("HOW")
+      ->transform(validator(put_sticky))
+      ->needs(canary);
 }
 
-Result<std::optional<source::CanaryShare>> CanaryFlags::share() const {
+std::optional<source::CanaryShare> CanaryFlags::share() const {
   if (weight_.empty()) return std::nullopt;
-  auto weight = weight_text(weight_);
-  if (!weight) return fail("--canary: {}", weight.error().message);
-  source::CanaryShare share{.weight = std::move(*weight), .sticky = "none"};
-  if (!sticky_.empty()) share.sticky = TRY(sticky_text(sticky_));
-  return share;
+  return source::CanaryShare{.weight = weight_, .sticky = sticky_};
 }
 
 void add_canary(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("canary", "Change what share of the requests a canary gets");
   const auto request = std::make_shared<Canary>(*verb);
   verb->add_option("NAME", request->name, "the function")->required();
-  verb->add_option("WEIGHT", request->weight, "0% to 100%")->required();
-  verb->add_option("--sticky", request->sticky, kStickyHelp)->type_name("HOW");
+  verb->add_option("WEIGHT", request->weight, "0% to 100%")
+      ->required()
+      ->transform(validator(put_weight));
+  verb->add_option("--sticky", request->sticky, kStickyHelp)
+      ->type_name("HOW")
+      ->transform(validator(put_sticky));
   verb->add_option("--revision", request->number, "have another revision as canary")
       ->type_name("NUMBER");
   verb->footer(kCanaryFooter);

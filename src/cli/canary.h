@@ -13,11 +13,11 @@ class CanaryFlags {
  public:
   void add_to(CLI::App& verb);
   // Nothing when no canary is wanted.
-  [[nodiscard]] Result<std::optional<source::CanaryShare>> share() const;
+  [[nodiscard]] std::optional<source::CanaryShare> share() const;
 
  private:
   std::string weight_;
-  std::string sticky_;
+  std::string sticky_ = "none";
 };
 
 }  // namespace funcd::cli

@@ -122,7 +122,7 @@ Result<> deploy(const Deploy& request, server::Config config) {
   if (registry::canary_name_of(name)) {
     return fail("{}: is a canary's name; name the function with --name, and add --canary", name);
   }
-  const auto share = TRY(request.canary.share());
+  const auto share = request.canary.share();
   const auto opened = TRY(request.source.open(std::move(config)));
   const auto files = TRY(collect(request, name, opened.config));
   const std::string before = TRY(request.source.failure_before(opened.config, name));

@@ -75,17 +75,10 @@ CanaryChoice::Side CanaryChoice::choose(const http::RequestHead& head,
   return side;
 }
 
-// splitmix64; never 0.
 std::uint64_t CanaryChoice::draw() {
-  std::uint64_t mixed = 0;
-  while (mixed == 0) {
-    state_ += 0x9e3779b97f4a7c15ULL;
-    mixed = state_;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
-    mixed ^= mixed >> 31;
-  }
-  return mixed;
+  std::uint64_t drawn = 0;
+  while (drawn == 0) drawn = random_();
+  return drawn;
 }
 
 }  // namespace funcd::invoke

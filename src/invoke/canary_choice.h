@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <random>
 #include <string_view>
 
 #include "http/message.h"
@@ -26,7 +27,7 @@ void add_client_cookie(http::Response& response, CanaryClient client);
 // Whether a request meets a function or its canary. For one thread.
 class CanaryChoice {
  public:
-  explicit CanaryChoice(std::uint64_t seed) : state_(seed) {}
+  explicit CanaryChoice(std::uint64_t seed) : random_(seed) {}
 
   struct Side {
     bool is_canary = false;
@@ -36,9 +37,10 @@ class CanaryChoice {
   [[nodiscard]] Side choose(const http::RequestHead& head, const registry::Revision& canary);
 
  private:
+  // Never 0.
   [[nodiscard]] std::uint64_t draw();
 
-  std::uint64_t state_;
+  std::mt19937_64 random_;
 };
 
 }  // namespace funcd::invoke

@@ -193,7 +193,7 @@ def test_what_is_wrong_is_told(rollout):
     for flags, why in ((("--canary", "5"), "'5' is no weight"),
                        (("--canary", "101%"), "'101%' is no weight"),
                        (("--canary", "5%", "--sticky", "ip"), "'ip' holds no client")):
-        assert why in rollout.deploy(guests.prints(CANARY), *flags, code=1)
+        assert why in rollout.deploy(guests.prints(CANARY), *flags, code=2)
     said = rollout.deploy(guests.prints(CANARY), "--canary", "5%",
                           sidecar='[canary]\nweight = "5%"\n', code=1)
     assert "[canary] is written by funcd deploy --canary; remove it" in said
