@@ -35,7 +35,8 @@ def size_text(size: int) -> str:
 
 
 def where_bent(series: Series) -> str:
-    """Costs that grow with a body are held against a line, the others against the first of them."""
+    """Costs that grow with a body are held against a line; the others, from where they are lowest on,
+    against the lowest: one connection alone pays for each wake-up."""
     xs, costs = [point.x for point in series.points], [point.cpu_us for point in series.points]
     if len(xs) < 2:
         return "one point only"
@@ -44,8 +45,10 @@ def where_bent(series: Series) -> str:
         law = f"{line.fixed:,.1f} µs + {line.slope * 1024:.2f} µs for each KiB"
         text = size_text
     else:
-        line, text = fit.flat(costs), "{:,}".format
-        law = f"{costs[0]:,.1f} µs throughout"
+        lowest = costs.index(min(costs))
+        law = f"{costs[lowest]:,.1f} µs at {xs[lowest]:,}"
+        line, text = fit.flat(costs[lowest]), "{:,}".format
+        xs, costs = xs[lowest:], costs[lowest:]
     at = fit.bend(line, xs, costs)
     if at is None:
         return f"{law}, within {fit.TOLERANCE:.0%} up to {text(xs[-1])}"

@@ -19,9 +19,9 @@ class Line:
         return self.fixed + self.slope * x
 
 
-def flat(costs: Sequence[float]) -> Line:
-    """What costs would be if each were like the first."""
-    return Line(costs[0], 0.0)
+def flat(cost: float) -> Line:
+    """Costs that do not grow."""
+    return Line(cost, 0.0)
 
 
 def straight(xs: Sequence[float], costs: Sequence[float]) -> Line:

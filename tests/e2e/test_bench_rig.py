@@ -23,7 +23,7 @@ def test_a_line_through_points_that_lie_on_one():
 
 
 def test_it_bends_where_costs_leave_the_line_upwards_only():
-    flat = fit.flat([10, 9, 11.4, 30])
+    flat = fit.flat(10)
     assert fit.bend(flat, [1, 2, 3, 4], [10, 5, 11.4, 30]) == 4
     assert fit.bend(flat, [1, 2, 3, 4], [10, 5, 11.6, 30]) == 3
 
@@ -46,9 +46,15 @@ def test_bars(costs, word):
     assert line.endswith(f"| {word} |")
 
 
+def test_what_costs_most_alone_is_not_the_measure_of_the_rest():
+    each = series("connections", "a server", {1: 40.0, 16: 16.0, 256: 18.0, 4096: 32.0})
+    text = curves_report.markdown([each], [])
+    assert "- a server: 16.0 µs at 16; bends at 4,096: 2.00x of that" in text
+
+
 def test_what_did_not_answer_is_told():
     each = series("connections", "a server", {1: 10.0, 16: 20.0})
     each.refused["4096"] = "Non-2xx or 3xx responses: 7"
     text = curves_report.markdown([each], [])
-    assert "- a server: 10.0 µs throughout; bends at 16: 2.00x of that" in text
+    assert "- a server: 10.0 µs at 1; bends at 16: 2.00x of that" in text
     assert "- a server at 4,096: Non-2xx or 3xx responses: 7" in text
