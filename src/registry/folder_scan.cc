@@ -27,10 +27,6 @@ struct CloseFolder {
 };
 using Folder = std::unique_ptr<DIR, CloseFolder>;
 
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
-
 // One folder on the way down from the source.
 struct Place {
   std::string path;       // to open it by
@@ -228,20 +224,6 @@ FolderScan Walk::finish() {
 }
 
 }  // namespace
-
-FileStamp stamp_of(const struct stat& status) {
-  return {.device = status.st_dev,
-          .inode = status.st_ino,
-          .bytes = static_cast<std::uint64_t>(status.st_size),
-          .modified_ns = nanoseconds(status.st_mtim),
-          .changed_ns = nanoseconds(status.st_ctim)};
-}
-
-std::optional<FileStamp> stamp_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return stamp_of(status);
-}
 
 Result<FolderScan> scan_folder(const std::string& folder, const ScanOptions& options) {
   auto real = real_path_of(folder);

@@ -7,10 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_stamp.h"
 #include "base/result.h"
 #include "registry/status.h"
-
-struct stat;
 
 namespace funcd::registry {
 
@@ -19,19 +18,6 @@ inline constexpr std::size_t kFunctionsMax = 20'000;
 inline constexpr std::size_t kFolderEntriesMax = 500'000;
 // At the top of the source: files that are served as they are, and no functions.
 inline constexpr std::string_view kPublicFolder = "public";
-
-// What differs after a file was changed or replaced.
-struct FileStamp {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::uint64_t bytes = 0;
-  std::int64_t modified_ns = 0;
-  std::int64_t changed_ns = 0;
-  bool operator==(const FileStamp&) const = default;
-};
-[[nodiscard]] FileStamp stamp_of(const struct stat& status);
-// Of what a path leads to; nothing when that cannot be told.
-[[nodiscard]] std::optional<FileStamp> stamp_of(const std::string& path);
 
 struct SourceFile {
   std::string path;       // as the folder was given, plus the path in it

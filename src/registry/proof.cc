@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::string_view kFormat = "funcd proofs 1 ";
 constexpr std::string_view kHash = "sha256 ";
-// Longer than a step of any file system's clock: FAT's is 2 s.
-constexpr std::int64_t kClockStepNs = 3'000'000'000;
 
 // The next field of a line.
 class Fields {
@@ -123,7 +121,7 @@ std::optional<std::pair<std::string, Proof>> parse_line(std::string_view line) {
 }  // namespace
 
 bool Proof::Artifact::covers(const FileStamp& now) const {
-  return stamp == now && std::max(stamp.changed_ns, stamp.modified_ns) + kClockStepNs < read_at_ns;
+  return stamp == now && stamp.is_settled(read_at_ns);
 }
 
 std::string text_of(const Proofs& proofs, std::string_view circumstances) {

@@ -23,8 +23,7 @@ struct Proof {
     std::uint64_t bytes = 0;
     bool is_reactor = false;
 
-    // Whether a file of that stamp has the digest. A file that was changed just before it was read
-    // may have been changed again since, within one step of the file system's clock.
+    // Whether a file of that stamp has the digest.
     [[nodiscard]] bool covers(const FileStamp& now) const;
   };
   Artifact artifact;

@@ -46,7 +46,7 @@ Result<Place> place_of(const std::string& path, const std::string& source) {
 }
 
 std::optional<registry::SourceFile> file_at(const std::string& path) {
-  const auto stamp = registry::stamp_of(path);
+  const auto stamp = stamp_of(path);
   const auto real = registry::real_path_of(path);
   if (!stamp || !real) return std::nullopt;
   return registry::SourceFile{path, *real, *stamp};

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/file_stamp.h"
 #include "base/log.h"
 #include "source/object_path.h"
 #include "storage/private_folder.h"
@@ -28,10 +29,6 @@ constexpr std::size_t kIdDigits = 16;
 constexpr int kCopiesMax = 16;  // of one bucket, for as many servers on one cache folder
 constexpr std::string_view kPartSuffix = ".part";
 constexpr const char* kListing = "listing.json";
-
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
 
 std::optional<Mirror::Entry> entry_of(const Json& json) {
   const auto text = [&json](const char* key) {
@@ -61,7 +58,7 @@ Result<FileDigest> digest_of_file(const std::string& path) {
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return fail("{}: is no file", path);
   }
-  FileDigest digest{.sha256 = {}, .bytes = 0, .modified_ns = nanoseconds(status.st_mtim)};
+  FileDigest digest{.sha256 = {}, .bytes = 0, .modified_ns = stamp_of(status).modified_ns};
   Sha256 sha256;
   std::array<std::uint8_t, 64 << 10> piece{};
   for (;;) {
@@ -174,7 +171,7 @@ bool Mirror::has_whole(const Entries::value_type& entry) const {
   return ::lstat(fmt::format("{}/{}", tree_, entry.first).c_str(), &status) == 0 &&
          S_ISREG(status.st_mode) &&
          static_cast<std::uint64_t>(status.st_size) == entry.second.bytes &&
-         nanoseconds(status.st_mtim) == entry.second.modified_ns;
+         stamp_of(status).modified_ns == entry.second.modified_ns;
 }
 
 // Finishes what was begun, and drops what is not as it was written.

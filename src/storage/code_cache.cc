@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/descriptor.h"
 #include "base/file.h"
+#include "base/file_stamp.h"
 #include "base/log.h"
 #include "storage/cache_folder.h"
 #include "storage/entry_file.h"
@@ -27,42 +28,23 @@ namespace {
 // Small enough to stay in a core's cache between the read and the hash.
 constexpr std::size_t kReadBytes = 256U << 10;
 
-// Longer than a step of any file system's clock: a file that was changed later than that before it
-// was hashed may have been changed again since, without a trace in its times.
-constexpr std::int64_t kClockStepNs = 3'000'000'000;
-
 // Entries whose check is remembered.
 constexpr std::size_t kCheckedMax = 50'000;
-
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
 
 // What a file was when its content was found to have that hash.
 struct Checked {
   std::string hash;
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::int64_t bytes = 0;
-  std::int64_t modified_ns = 0;
-  std::int64_t changed_ns = 0;
+  FileStamp stamp;
   bool operator==(const Checked&) const = default;
 };
 
 // Nothing when the file is too young for its times to tell whether it changes.
 std::optional<Checked> check_of(int fd, const std::string& hash) {
-  struct stat status {};
   timespec now{};
-  if (::fstat(fd, &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
-  Checked checked{.hash = hash,
-                  .device = status.st_dev,
-                  .inode = status.st_ino,
-                  .bytes = status.st_size,
-                  .modified_ns = nanoseconds(status.st_mtim),
-                  .changed_ns = nanoseconds(status.st_ctim)};
-  const std::int64_t changed_ns = std::max(checked.modified_ns, checked.changed_ns);
-  if (changed_ns + kClockStepNs >= nanoseconds(now)) return std::nullopt;
-  return checked;
+  const auto stamp = stamp_of(fd);
+  if (!stamp || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
+  if (!stamp->is_settled(now.tv_sec * 1'000'000'000LL + now.tv_nsec)) return std::nullopt;
+  return Checked{hash, *stamp};
 }
 
 Result<std::string> hash_of(int fd) {
