@@ -104,7 +104,7 @@ def _connections(bench: Bench, seconds: int, rounds: int) -> list[Series]:
         asked: dict[str, tuple[Server, Request]] = {}
         for name, start, request, answer in _contenders(bench):
             server = stack.enter_context(start())
-            load.first_answer_s(server.port, request, server.started_s, answer)
+            load.first_answer_s(server.port, request, server.started_s, answer, server=server)
             asked[name] = (server, request)
 
         def measure(name: str, connections: int) -> tuple[Server, Load]:

@@ -87,8 +87,9 @@ def _same(body: bytes, expected: bytes) -> bool:
 
 
 def first_answer_s(port: int, request: Request, since_s: float, expected: bytes | None,
-                   timeout_s: float = ANSWER_TIMEOUT_S) -> float:
-    """Asks until the answer is right; seconds from `since_s` (time.monotonic) to its end."""
+                   timeout_s: float = ANSWER_TIMEOUT_S, server: Server | None = None) -> float:
+    """Asks until the answer is right; seconds from `since_s` (time.monotonic) to its end. A server
+    that is named and has ended is not waited for."""
     deadline = since_s + timeout_s
     last: object = None
     while time.monotonic() < deadline:
@@ -99,6 +100,8 @@ def first_answer_s(port: int, request: Request, since_s: float, expected: bytes 
             last = (status, body[:200])
         except OSError as error:
             last = error
+        if server is not None:
+            server.check_alive()
         time.sleep(0.001)
     raise BenchError(f"{request.path}: no right answer in {timeout_s:.0f} s, but {last}")
 

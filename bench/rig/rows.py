@@ -116,7 +116,7 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
 
     def add(key: str, server: Server, is_slow: bool) -> None:
         request, answer = _asked(key)
-        load.first_answer_s(server.port, request, server.started_s, answer)
+        load.first_answer_s(server.port, request, server.started_s, answer, server=server)
         measures[key] = lambda: _measure(bench, server, key, seconds, is_slow)
 
     def attempt(keys: list[str], start: Callable[[], Server], is_slow: bool = False) -> None:

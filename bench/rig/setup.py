@@ -70,7 +70,7 @@ class Bench:
 
     def wasmtime_serve(self, component: str) -> Server:
         port = _free_port()
-        command = [str(self.wasmtime), "serve", "--addr", f"127.0.0.1:{port}",
+        command = [str(self.wasmtime), "serve", "-Scli", "--addr", f"127.0.0.1:{port}",
                    *(f"-O{flag}" for flag in WASMTIME_FLAGS),
                    str(self.components / f"{component}.wasm")]
         return Server("wasmtime serve", command, self.server_core, port=port)
