@@ -160,6 +160,8 @@ def test_one_log_line_for_each_event_in_json(folder, start):
     folder.put("hello", guests.prints("{}"))
     folder.put("broken", hostile.truncated())
     server = start("--log-format", "json")
+    for name in ("hello", "broken"):
+        server.stderr.wait_for(f'"function": ?"{name}"')
     entries = [json.loads(line) for line in server.stderr.lines]
-    assert any("hello" in json.dumps(entry) for entry in entries)
-    assert any("broken" in json.dumps(entry) for entry in entries)
+    for name in ("hello", "broken"):
+        assert sum(entry.get("function") == name for entry in entries) == 1
