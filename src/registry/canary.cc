@@ -3,24 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "http/characters.h"
+
 namespace funcd::registry {
 namespace {
 
 constexpr std::size_t kHeaderNameBytesMax = 64;
 constexpr std::string_view kHeaderPrefix = "header:";
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-// RFC 9110 5.6.2, in lower case.
-bool is_field_name(std::string_view name) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !name.empty() && name.size() <= kHeaderNameBytesMax &&
-         std::ranges::all_of(name, [](char c) {
-           return is_digit(c) || (c >= 'a' && c <= 'z') || kOthers.find(c) != kOthers.npos;
-         });
-}
 
 // FNV-1a, 64 bits.
 constexpr std::uint64_t kHashBegin = 14'695'981'039'346'656'037ULL;
@@ -74,8 +63,7 @@ Result<std::uint32_t> parse_weight(std::string_view text) {
     part = number.substr(whole.size() + 1);
     if (part.empty() || part.size() > 2) return refuse();
   }
-  if (whole.empty() || whole.size() > 3 || !std::ranges::all_of(whole, is_digit) ||
-      !std::ranges::all_of(part, is_digit)) {
+  if (!http::is_digits(whole) || whole.size() > 3 || !std::ranges::all_of(part, http::is_digit)) {
     return refuse();
   }
   std::string digits(whole);
@@ -102,7 +90,7 @@ Result<Stickiness> parse_stickiness(std::string_view text) {
     std::ranges::transform(name, name.begin(), [](char c) {
       return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
-    if (is_field_name(name)) {
+    if (http::is_token(name) && name.size() <= kHeaderNameBytesMax) {
       return Stickiness{.kind = Stickiness::Kind::header, .header = std::move(name)};
     }
   }

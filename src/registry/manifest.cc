@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "http/characters.h"
 #include "http/target.h"
 #include "registry/manifest_canary.h"
 #include "registry/manifest_outbound.h"
@@ -27,12 +28,9 @@ Result<> read_contract(const toml::node& node, ContractKind& contract) {
 
 // RFC 9110 5.6.2: token; methods are case-sensitive, and those in use are upper case.
 Result<> check_method(const std::string& method) {
-  static constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  const bool is_token = !method.empty() && std::all_of(method.begin(), method.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           kOthers.find(c) != std::string_view::npos;
-  });
-  if (!is_token) return fail("'{}' is no method; write methods as \"GET\", \"POST\"", method);
+  if (!http::is_token(method)) {
+    return fail("'{}' is no method; write methods as \"GET\", \"POST\"", method);
+  }
   if (std::any_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
     return fail("'{}' is never sent; methods are upper case: \"GET\", \"POST\"", method);
   }
