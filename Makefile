@@ -5,12 +5,14 @@ SHELL := bash
 
 ADDRESS ?= 127.0.0.1:8000
 EXAMPLES := build/examples
+PREFIX ?= /usr/local
 
 .PHONY: help
 help:
 	@echo "make serve      build all, serve the example functions on $(ADDRESS)"
 	@echo "make test       build all, run every test; the last line is the count"
 	@echo "make build      build/release/funcd"
+	@echo "make install    the binary into $(PREFIX)/bin, and a unit for systemd"
 	@echo "make examples   the example functions, from source, into $(EXAMPLES)"
 	@echo "make languages  those in Rust, JavaScript and Python, into build/languages"
 	@echo "make check      format, layers, docs, headers, lints"
@@ -27,6 +29,11 @@ help:
 build:
 	@tools/setup build
 	@tools/build release funcd
+
+.PHONY: install
+install: build
+	@install -D -m 755 build/release/funcd $(DESTDIR)$(PREFIX)/bin/funcd
+	@install -D -m 644 packaging/funcd.service $(DESTDIR)/etc/systemd/system/funcd.service
 
 .PHONY: examples
 examples:
