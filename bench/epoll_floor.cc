@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,7 +32,8 @@ namespace {
 
 constexpr int kEventsMax = 64;
 constexpr std::size_t kConnectionsMax = 8192;  // descriptors above are refused
-constexpr std::size_t kReadBytesMax = 16384;
+constexpr std::size_t kReadBytesMax = 65536;
+constexpr int kSlowClientMs = 10'000;
 
 [[noreturn]] void die(const char* what) {
   std::perror(what);
@@ -194,9 +196,20 @@ class Floor {
     return true;
   }
 
-  // A client that does not read its answers is not waited for.
+  // Answers larger than a socket's buffer wait for their client, and the others with them.
   static bool send_all(int fd, std::string_view bytes) {
-    return write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+    while (!bytes.empty()) {
+      const ssize_t count = write(fd, bytes.data(), bytes.size());
+      if (count < 0 && errno == EAGAIN) {
+        pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
+        if (poll(&writable, 1, kSlowClientMs) != 1) return false;
+      } else if (count <= 0) {
+        return false;
+      } else {
+        bytes.remove_prefix(static_cast<std::size_t>(count));
+      }
+    }
+    return true;
   }
 
   std::optional<std::string> answer_;

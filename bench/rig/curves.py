@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rig import load, many
 from rig.attempt import attempt
-from rig.examples import ANSWER, COMPONENTS, wait_for_all
+from rig.examples import ANSWER, COMPONENTS, echo_of, wait_for_all
 from rig.load import Load, Request
 from rig.server import BenchError, Server
 from rig.setup import Bench, say
@@ -21,7 +21,6 @@ CONNECTIONS = (1, 4, 16, 64, 256, 1024, 4096)
 FUNCTIONS = (1, 100, 1_000, 10_000)
 BODIES = (1 << 10, 8 << 10, 64 << 10, 512 << 10, 1 << 20, 4 << 20, 8 << 20)
 DESCRIPTORS = 16_384
-BODY_UNIT = b"0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -148,12 +147,11 @@ def _optimized(server: Server, requests: Sequence[Request]) -> Server:
 
 def _bodies(bench: Bench, seconds: int, rounds: int) -> list[Series]:
     """A CGI program and a component that send back what they get."""
-    echo = Request("/echo", "POST", BODY_UNIT, {"content-type": "application/octet-stream"})
-    with _optimized(_funcd(bench, bench.examples, "curves-cache"), [echo]) as program, \
-            _optimized(_funcd(bench, bench.components, "curves-comp"), [echo]) as component:
+    smallest = [echo_of(BODIES[0])]
+    with _optimized(_funcd(bench, bench.examples, "curves-cache"), smallest) as program, \
+            _optimized(_funcd(bench, bench.components, "curves-comp"), smallest) as component:
         def measure(server: Server, size: int) -> tuple[Server, Load]:
-            request = Request(echo.path, echo.method, BODY_UNIT * (size // len(BODY_UNIT)),
-                              echo.headers)
+            request = echo_of(size)
             load.check(server, request, request.body)
             return server, load.wrk(server, request, bench.client_core, seconds)
 

@@ -13,8 +13,21 @@ from rig.server import BenchError, Server
 DATA = '{"name":"zztkm","age":20}'
 ANSWER = b'{"name":"zztkm","age":20,"description":"This is a description"}'
 
-KIB = Request("/echo", "POST", b"0123456789abcdef" * 64,
-              {"content-type": "application/octet-stream"})
+
+
+def echo_of(size: int) -> Request:
+    """Answered by its body: `size` bytes, a multiple of 16."""
+    return Request("/echo", "POST", b"0123456789abcdef" * (size // 16),
+                   {"content-type": "application/octet-stream"})
+
+
+# What is the same for all servers that have it: the request and its answer.
+ASKED = {
+    "echo": (echo_of(1 << 10), echo_of(1 << 10).body),
+    "echo-1m": (echo_of(1 << 20), echo_of(1 << 20).body),
+    "primes": (Request("/primes"), b'{"primes":3245}'),
+    "sleeper": (Request("/sleeper"), b'{"slept_ms":100}'),
+}
 
 # Example components, each in a file of its name: what it answers.
 COMPONENTS = {"hello": b"hello", "rust": b"hello", "javascript": b"hello"}
@@ -30,6 +43,7 @@ EXAMPLES = (
     Request("/api/sum", "POST", b"[1,2,3.5]", {"content-type": "application/json"}),
     Request("/cgi/some/path?q=1"),
     Request("/files"),
+    Request("/primes"),
     Request("/sleeper"),
 )
 

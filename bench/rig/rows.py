@@ -11,19 +11,25 @@ from dataclasses import dataclass
 from typing import Callable
 
 from rig import load
-from rig.examples import ANSWER, COMPONENTS, DATA, KIB, wait_for_all
+from rig.examples import ANSWER, ASKED, COMPONENTS, DATA, wait_for_all
 from rig.load import Load, Request
 from rig.server import BenchError, Server
 from rig.setup import SEED_AS_WRITTEN, SEED_KEPT, Bench, say
 
 FUNCTIONS = ("cjson", "gojson")
+ECHOES = ("echo", "echo-1m")
+PRIMES, SLEEPER = "primes", "sleeper"
+COMPONENT = "component-"
+ECHO_COMPONENT = COMPONENT + "echo-1m"
 # The same function by what only funcd has, and how the engine alone is made to run it.
 STARTED = {
     "gojson-reactor": ("--stdin", DATA, "--snapshot", "warm"),
     "gojson-snapshot": ("--env", f"DATA={DATA}", "--snapshot", "cold"),
 }
-WORKERD_FUNCTIONS = ("hello", "json", "echo", "cjson")
+WORKERD_FUNCTIONS = ("hello", "json", "echo", "echo-1m", "cjson", "primes", "sleeper")
 AS_WRITTEN_S_MAX = 8.0
+CONNECTIONS = 16
+CONNECTIONS_ASLEEP = 256
 
 
 @dataclass(frozen=True)
@@ -40,17 +46,22 @@ class Row:
     others: float  # largest share of the core that others had while this was measured
 
 
-COMPONENT = "component-"
 TITLES = {
     "floor": "bare epoll server, the bytes of funcd's answer",
     "floor-echo": "bare epoll server, echo of 1 KB",
+    "floor-echo-1m": "bare epoll server, echo of 1 MiB",
     "nginx": "nginx, one process, a fixed body",
     "funcd/cjson": "**funcd, cjson** (C, `data` contract, limits on)",
     "funcd/gojson": "**funcd, gojson** (the article's Go program, unmodified)",
     "funcd/gojson-reactor": "**funcd, gojson as a Go reactor**, from a warm snapshot",
     "funcd/gojson-snapshot": "**funcd, gojson unmodified**, from a snapshot before its main",
     "funcd/echo": "**funcd, cgi echo of 1 KB** (C, streamed both ways)",
+    "funcd/echo-1m": "**funcd, cgi echo of 1 MiB**",
+    "funcd/primes": "**funcd, primes** (C, computes and does nothing else)",
+    "funcd/sleeper": "**funcd, sleeper** (C, waits for 100 ms), 256 connections",
     "funcd/component-hello": "**funcd, component hello** (C, `wasi:http`, limits on)",
+    "funcd/component-echo-1m": "**funcd, component echo of 1 MiB** (C)",
+    "wasmtime/component-echo-1m": "wasmtime serve, its best flags, component echo of 1 MiB",
     "wasmtime/component-hello": "wasmtime serve, its best flags, component hello",
     "engine/component-hello": "funcd's engine alone in a loop, component hello",
     "funcd/component-rust": "**funcd, component hello in Rust**",
@@ -60,15 +71,21 @@ TITLES = {
     "wasmtime/component-javascript": "wasmtime serve, its best flags, component hello in JavaScript",
     "engine/component-javascript": "funcd's engine alone in a loop, component hello in JavaScript",
     "engine/cjson": "funcd's engine alone in a loop, cjson",
+    "engine/primes": "funcd's engine alone in a loop, primes",
     "engine/gojson": "funcd's engine alone in a loop, gojson",
     "engine/gojson-reactor": "funcd's engine alone in a loop, gojson as a reactor",
     "engine/gojson-snapshot": "funcd's engine alone in a loop, gojson from a snapshot",
     "workerd/hello": "workerd, hello in JavaScript, its isolate kept",
     "workerd/json": "workerd, the article's function in JavaScript, its isolate kept",
     "workerd/echo": "workerd, echo of 1 KB in JavaScript, its isolate kept",
+    "workerd/echo-1m": "workerd, echo of 1 MiB in JavaScript, its isolate kept",
     "workerd/cjson": "workerd, cjson.wasm, a new instance within its kept isolate",
+    "workerd/primes": "workerd, primes.wasm, a new instance within its kept isolate",
+    "workerd/sleeper": "workerd, a wait for 100 ms in JavaScript, 256 connections",
     "wazero/cjson": "net/http + wazero, compiled once, cjson",
     "wazero/gojson": "net/http + wazero, compiled once, gojson",
+    "wazero/primes": "net/http + wazero, compiled once, primes",
+    "wazero/sleeper": "net/http + wazero, compiled once, sleeper, 256 connections",
     "kept/cjson": "the article's server, engine and module kept, cjson",
     "kept/gojson": "the article's server, engine and module kept, gojson",
     "written/cjson": "the article's server as written, cjson",
@@ -130,31 +147,30 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
         except BenchError as error:
             troubles.append(str(error))
 
-    def both(name: str) -> list[str]:
-        return [f"{name}/{function}" for function in FUNCTIONS]
+    def rows(name: str, *functions: str) -> list[str]:
+        return [f"{name}/{function}" for function in functions]
 
     if wanted("floor"):
         attempt(["floor"], lambda: _floor(bench))
-    attempt(["floor-echo"], lambda: bench.epoll_floor(None))
+    attempt(["floor-echo", "floor-echo-1m"], lambda: bench.epoll_floor(None))
     if bench.nginx_binary:
         attempt(["nginx"], lambda: bench.nginx(ANSWER))
-    attempt([*both("funcd"), *(f"funcd/{name}" for name in (*STARTED, "echo"))],
-            lambda: _funcd(bench))
+    attempt(rows("funcd", *FUNCTIONS, *STARTED, *ECHOES, PRIMES, SLEEPER), lambda: _funcd(bench))
     names = bench.component_names(COMPONENTS)
     components = [COMPONENT + name for name in names]
-    attempt([f"funcd/{name}" for name in components], lambda: _funcd_components(bench))
+    attempt(rows("funcd", *components, ECHO_COMPONENT), lambda: _funcd_components(bench))
     if bench.wasmtime:
         for name in names:
             attempt([f"wasmtime/{COMPONENT}{name}"], lambda name=name: bench.wasmtime_serve(name))
-    for key in filter(wanted, [*both("engine"), *(f"engine/{name}" for name in STARTED),
-                               *(f"engine/{name}" for name in components)]):
+        attempt([f"wasmtime/{ECHO_COMPONENT}"], lambda: bench.wasmtime_serve("echo"))
+    for key in filter(wanted, rows("engine", *FUNCTIONS, *STARTED, PRIMES, *components)):
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
     if bench.workerd_binary:
         for name in WORKERD_FUNCTIONS:
             attempt([f"workerd/{name}"], lambda name=name: bench.workerd(name))
-    attempt(both("wazero"), bench.wazero)
-    attempt(both("kept"), lambda: bench.seed_server(SEED_KEPT))
-    attempt(both("written"), lambda: bench.seed_server(SEED_AS_WRITTEN), is_slow=True)
+    attempt(rows("wazero", *FUNCTIONS, PRIMES, SLEEPER), bench.wazero)
+    attempt(rows("kept", *FUNCTIONS), lambda: bench.seed_server(SEED_KEPT))
+    attempt(rows("written", *FUNCTIONS), lambda: bench.seed_server(SEED_AS_WRITTEN), is_slow=True)
     return measures
 
 
@@ -183,11 +199,11 @@ def _funcd_components(bench: Bench) -> Server:
 def _asked(key: str) -> tuple[Request, bytes]:
     """What a row's server is asked, and what it answers."""
     name = key.partition("/")[2] or key
-    if name.endswith("echo"):
-        return KIB, KIB.body
-    component = name.removeprefix(COMPONENT)  # workerd has the same in JavaScript
-    if component in COMPONENTS:
-        return Request(f"/{component}"), COMPONENTS[component]
+    work = name.removeprefix(COMPONENT).removeprefix("floor-")  # workerd has the same in JavaScript
+    if work in ASKED:
+        return ASKED[work]
+    if work in COMPONENTS:
+        return Request(f"/{work}"), COMPONENTS[work]
     return Request("/cjson" if key == name else f"/{name}"), ANSWER
 
 
@@ -204,8 +220,9 @@ def _measure(bench: Bench, server: Server, key: str, seconds: int, is_slow: bool
     request, answer = _asked(key)
     if is_slow:
         return load.sequential(server, request, answer, min(seconds, AS_WRITTEN_S_MAX))
-    load.wrk(server, request, bench.client_core, load.WARM_UP_S)
-    result = load.wrk(server, request, bench.client_core, seconds)
+    connections = CONNECTIONS_ASLEEP if key.endswith(SLEEPER) else CONNECTIONS
+    load.wrk(server, request, bench.client_core, load.WARM_UP_S, connections)
+    result = load.wrk(server, request, bench.client_core, seconds, connections)
     load.check(server, request, answer)
     return result
 
@@ -215,7 +232,8 @@ def _engine(bench: Bench, function: str, seconds: int) -> Load:
         name = function.removeprefix(COMPONENT)
         file, expected, flags = bench.components / f"{name}.wasm", COMPONENTS[name], ()
     else:
-        file, expected = bench.examples / f"{function}.wasm", ANSWER
+        file = bench.examples / f"{function}.wasm"
+        expected = ASKED[function][1] if function in ASKED else ANSWER
         flags = STARTED.get(function, ("--env", f"DATA={DATA}"))
     command = ["taskset", "-c", str(bench.server_core), str(bench.build / "bench/engine_floor"),
                str(file), *flags, "--seconds", str(seconds), "--expect", expected.decode()]

@@ -79,6 +79,7 @@ func (s *server) run(r *http.Request, module wazero.CompiledModule) ([]byte, err
 		WithName("").
 		WithStdout(&stdout).
 		WithStderr(os.Stderr).
+		WithSysNanosleep().
 		WithEnv("DATA", input).
 		WithEnv("http_path", r.URL.Path).
 		WithEnv("http_method", r.Method).

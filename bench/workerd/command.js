@@ -1,6 +1,6 @@
-// The module that funcd serves as cjson, and as there an instance for each request. Of WASI preview 1 it
+// A module that funcd serves too, and as there an instance for each request. Of WASI preview 1 it
 // finds what it imports: the environment, where DATA is the same each time, stdout, and exit.
-import module from "cjson.wasm";
+import module from "command.wasm";
 
 const headers = { "content-type": "application/json" };
 const DATA = new TextEncoder().encode('DATA={"name":"zztkm","age":20}\0');
