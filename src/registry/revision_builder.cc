@@ -28,28 +28,14 @@ std::string_view folder_of(std::string_view path) {
 
 // auto becomes data where a response schema implies it.
 Result<ContractKind> resolve_contract(const Manifest& manifest) {
-  switch (manifest.contract) {
-    case ContractKind::automatic:
-      return manifest.response_schema ? ContractKind::data : ContractKind::automatic;
-    case ContractKind::data:
-      return ContractKind::data;
-    case ContractKind::cgi:
-    case ContractKind::wws:
-    case ContractKind::wasi_http:
-      if (manifest.response_schema) {
-        return fail("[response] schema belongs to the data contract, not to {}",
-                    name_of(manifest.contract));
-      }
-      return manifest.contract;
-    case ContractKind::reactor:
-      return ContractKind::reactor;
-    default:
-      return fail(
-          "contract '{}' is not served by this version; auto, data, cgi, wws, reactor and "
-          "wasi-http "
-          "are",
-          name_of(manifest.contract));
+  if (!manifest.response_schema || manifest.contract == ContractKind::reactor) {
+    return manifest.contract;
   }
+  if (manifest.contract == ContractKind::automatic || manifest.contract == ContractKind::data) {
+    return ContractKind::data;
+  }
+  return fail("[response] schema belongs to the data contract, not to {}",
+              name_of(manifest.contract));
 }
 
 // Whether an instance is to start from a snapshot; reactors do, unless they are told not to.
