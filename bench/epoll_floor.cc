@@ -18,6 +18,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -236,6 +237,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: epoll_floor [--body TEXT | --answer FILE | --echo]\n");
     return 2;
   }
+  std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is an error of write
   Floor floor(std::move(answer));
   floor.listen_and_say();
   floor.serve();

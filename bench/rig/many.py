@@ -18,6 +18,7 @@ from rig.setup import Bench, run_tool, say
 
 MODULES = ("cjson", "hello", "cgi", "greet")
 COUNT = 1_000
+BACK_COUNT = 100
 FILL_TIMEOUT_S = 300.0
 CACHE_SIZE = "8GiB"
 
@@ -71,7 +72,7 @@ def _restart(bench: Bench, times: int) -> list[Moment]:
     say(f"restart with {COUNT} functions")
     source, cache = make_functions(bench, "thousand", COUNT), bench.folder / "thousand-cache"
     fill(bench, source, cache)
-    first_ms, all_ms, rss_kib = [], [], []
+    first_ms, all_ms, rss_kib, back_ms, again_ms = [], [], [], [], []
     for _ in range(times):
         with serve(bench, source, cache) as server:
             # The last of its kind is no better off than any other.
@@ -80,6 +81,10 @@ def _restart(bench: Bench, times: int) -> list[Moment]:
             first_ms.append(taken_s * 1000)
             all_ms.append(wait_until_ready(server))
             rss_kib.append(server.rss_bytes() / 1024)
+            for number in range(0, BACK_COUNT * len(MODULES), len(MODULES)):
+                for taken_ms in (back_ms, again_ms):
+                    taken_ms.append(load.first_answer_s(
+                        server.port, Request(f"/f{number}"), time.monotonic(), None) * 1000)
     alone_kib = _alone_kib(bench, times)
     each_kib = (statistics.median(rss_kib) - alone_kib) / (COUNT - 1)
     return [Moment("many-start", f"restart, warm cache, {COUNT:,} functions, to the first answer",
@@ -88,7 +93,10 @@ def _restart(bench: Bench, times: int) -> list[Moment]:
                    f"{statistics.median(all_ms):.0f} ms"),
             Moment("many-rss", "RSS per idle function", each_kib, "KiB",
                    f"{statistics.median(rss_kib) / 1024:.1f} MiB with {COUNT:,}, "
-                   f"{alone_kib / 1024:.1f} with one")]
+                   f"{alone_kib / 1024:.1f} with one"),
+            Moment("many-back", "answer of a function whose code is not in memory",
+                   statistics.median(back_ms), "ms",
+                   f"{statistics.median(again_ms):.1f} ms once it is; of {BACK_COUNT} functions")]
 
 
 def _alone_kib(bench: Bench, times: int) -> float:

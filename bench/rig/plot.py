@@ -5,6 +5,7 @@ has matplotlib:  plot.py CURVES.json FOLDER
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ GREY = "#848d97"
 OURS = ("#2f81f7", "#1f9e89")
 OTHERS = ("#d29922", "#db61a2", "#a371f7", "#8b949e")
 MARKERS = "osD^vP"
+TICKS_MAX = 12
 
 STYLE = {
     "svg.fonttype": "none", "svg.hashsalt": "funcd", "savefig.transparent": True,
@@ -41,6 +43,16 @@ def count_text(count: float, _position: object = None) -> str:
     return f"{count:,.0f}" if count >= 1 else f"{count:g}"
 
 
+def apart(ticks: list[int]) -> list[int]:
+    """Without those whose labels would lie on that of the one before."""
+    room = math.log2(ticks[-1] / ticks[0]) / TICKS_MAX
+    kept = ticks[:1]
+    for tick in ticks[1:]:
+        if math.log2(tick / kept[-1]) >= room:
+            kept.append(tick)
+    return kept
+
+
 def draw(axes: Axes, series: list[dict], field: str, title: str, unit: str, x_label: str,
          is_log: bool = True, x_text=count_text) -> None:
     ours, others = iter(OURS), iter(OTHERS)
@@ -50,7 +62,7 @@ def draw(axes: Axes, series: list[dict], field: str, title: str, unit: str, x_la
         axes.plot(*zip(*points), marker=marker, label=each["server"],
                   color=next(ours if is_ours else others), zorder=3 if is_ours else 2)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sorted({point["x"] for each in series for point in each["points"]}))
+    axes.set_xticks(apart(sorted({point["x"] for each in series for point in each["points"]})))
     axes.xaxis.set_major_formatter(FuncFormatter(x_text))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="x", labelrotation=35)
@@ -91,7 +103,7 @@ def draw_connections(curves: list[dict], folder: Path) -> None:
 def draw_costs(curves: list[dict], folder: Path) -> None:
     parts = (("functions", "functions, asked in turn", count_text, False),
              ("body", "body, sent and received", bytes_text, True),
-             ("workers", "workers, on two cores shared with the client", count_text, False))
+             ("workers", "workers, on two cores with the client", count_text, False))
     parts = [part for part in parts if of(curves, part[0])]
     if not parts:
         return

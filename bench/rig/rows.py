@@ -167,7 +167,8 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
         measures[key] = lambda key=key: _engine(bench, key.partition("/")[2], seconds)
     if bench.workerd_binary:
         for name in WORKERD_FUNCTIONS:
-            attempt([f"workerd/{name}"], lambda name=name: bench.workerd(name))
+            attempt([f"workerd/{name}"],
+                    lambda name=name: bench.workerd(name.removesuffix("-1m")))
     attempt(rows("wazero", *FUNCTIONS, PRIMES, SLEEPER), bench.wazero)
     attempt(rows("kept", *FUNCTIONS), lambda: bench.seed_server(SEED_KEPT))
     attempt(rows("written", *FUNCTIONS), lambda: bench.seed_server(SEED_AS_WRITTEN), is_slow=True)
