@@ -44,6 +44,7 @@ Run::Step ComponentRun::advance() {
     if (is_done() || moved_bytes_ == moved_before) break;
   }
   if (!failure_) begin_response();
+  if (!failure_ && !is_over()) send_output();
   if (failure_ || is_over()) return Step::finished;
   if (is_done() && Clock::now() >= deadline_) {
     fail(Reason::time_limit, "the client did not take the response within the function's limit");
@@ -114,10 +115,8 @@ bool ComponentRun::has_head() {
 void ComponentRun::take_output() {
   if (!has_head()) return;
   while (true) {
-    if (response_.has_begun()) {
-      failure_ = response_.write(out_);
-      if (failure_) return;
-    }
+    if (out_.size() == kPipeBytesMax) send_output();
+    if (failure_) return;
     const std::size_t room = kPipeBytesMax - out_.size();
     if (out_state_ != engine::HttpBody::more || room == 0) break;
     const std::size_t size = out_.size();
@@ -130,7 +129,13 @@ void ComponentRun::take_output() {
     }
     if (taken == 0) break;
   }
-  if (out_state_ == engine::HttpBody::failed) fail_output("its body " + task_.body_error());
+  if (out_state_ != engine::HttpBody::failed) return;
+  send_output();  // the client gets what came before
+  if (!failure_) fail_output("its body " + task_.body_error());
+}
+
+void ComponentRun::send_output() {
+  if (response_.has_begun() && !out_.empty()) failure_ = response_.write(out_);
 }
 
 bool ComponentRun::is_whole() const {

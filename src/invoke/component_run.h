@@ -57,8 +57,10 @@ class ComponentRun final : public Run {
   static constexpr std::size_t kPipeBytesMax = 64 << 10;
 
   void move_input();
-  // Takes what the guest gives of its response, and sends it once that has begun.
+  // Takes what the guest gives of its response, and sends it when there is no room for more.
   void take_output();
+  // What has been taken, once the response has begun: in as few pieces as the guest's pauses allow.
+  void send_output();
   void begin_response();
   // Looks for the guest's answer; false when there is none yet, or none that is good.
   [[nodiscard]] bool has_head();

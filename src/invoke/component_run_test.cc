@@ -137,6 +137,16 @@ TEST_F(ComponentRunTest, LongOutputKeepsToTheLimit) {
   EXPECT_EQ(count(Reason::output_too_large), 1U);
 }
 
+TEST_F(ComponentRunTest, SmallPiecesLeaveTogether) {
+  serve_component(kPours, {.response_body_bytes = 512 << 10});
+  ticker_ = {};
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  run_until([&] { return exchange.is_aborted(); });
+  EXPECT_GE(exchange.streamed().size(), std::size_t{256 << 10});
+  EXPECT_LE(exchange.writes(), 16);  // the guest has written 4 KiB each time
+}
+
 struct Bad {
   const char* name;
   std::string body;
