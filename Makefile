@@ -75,6 +75,7 @@ count:
 	@tools/setup build examples test
 	@tools/build release request_floor
 	@tools/with examples/build $(EXAMPLES)
+	@tools/with examples/build-components build/components
 	@bench/count
 
 .PHONY: fuzz
