@@ -87,6 +87,9 @@ bool fb_has_pagemap_scan(void);
 /* A module or a component, by its first bytes. */
 bool fb_compile(const fb_engine* engine, const uint8_t* wasm, size_t size, fb_bytes* code,
                 fb_bytes* error);
+/* What is compiled of a component of WASI 0.2: the same with fewer core modules. An error says why it
+ * is compiled as it is. */
+bool fb_fold(const uint8_t* wasm, size_t size, fb_bytes* folded, fb_bytes* error);
 bool fb_text_to_wasm(const uint8_t* text, size_t size, fb_bytes* wasm, fb_bytes* error);
 
 /* From compiled code, which is trusted: its machine code runs as it is. With `path` the file is

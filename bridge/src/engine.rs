@@ -183,6 +183,7 @@ pub extern "C" fn fb_engine_delete(_engine: Box<BridgeEngine>) {}
 pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.engine.precompile_compatibility_hash().hash(&mut hasher);
+    crate::fold::VERSION.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -220,8 +221,24 @@ fn compile(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
     } else if is_concurrent(wasm) {
         engine.concurrent_components()?.engine().precompile_component(wasm)
     } else {
-        engine.engine.precompile_component(wasm)
+        // What does not come out of folding as it should is left as it was.
+        crate::fold::folded(wasm)
+            .and_then(|folded| engine.engine.precompile_component(&folded))
+            .or_else(|_| engine.engine.precompile_component(wasm))
     }
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_fold(
+    wasm: *const u8,
+    size: usize,
+    folded: &mut Bytes,
+    error: &mut Bytes,
+) -> bool {
+    let wasm = unsafe { slice(wasm, size) };
+    give(crate::fold::folded(wasm), error).map(|bytes| *folded = bytes.into()).is_some()
 }
 
 /// # Safety

@@ -6,6 +6,7 @@ mod answer;
 mod component;
 mod engine;
 mod files;
+mod fold;
 mod host;
 mod http_body;
 mod http_request;

@@ -10,6 +10,7 @@ use crate::host::{self, Guest, GuestPointer, Host};
 use crate::task::{Limiter, Limits, Task, Usage, new_store};
 use crate::{Bytes, give, slice};
 use module::Module;
+pub use module::uses_data_segments;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::future::Future;

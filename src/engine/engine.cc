@@ -234,6 +234,15 @@ void Engine::run_ticker(const std::stop_token& stop) const {
   });
 }
 
+Result<std::vector<std::uint8_t>> Engine::folded(std::span<const std::uint8_t> wasm) {
+  BridgeBytes folded;
+  BridgeBytes error;
+  if (!fb_fold(wasm.data(), wasm.size(), folded.out(), error.out())) {
+    return fail("{}", error.text());
+  }
+  return std::vector<std::uint8_t>(folded.bytes().begin(), folded.bytes().end());
+}
+
 Result<std::vector<std::uint8_t>> Engine::wasm_from_text(std::string_view wat) {
   BridgeBytes wasm;
   BridgeBytes error;

@@ -72,6 +72,10 @@ class Engine {
   // time. One thread of the process runs it.
   void run_ticker(const std::stop_token& stop) const;
 
+  // What compile() makes of a component of WASI 0.2 before it does: the same with fewer core
+  // modules, as bridge/src/fold.rs says. An error: why it is compiled as it is.
+  [[nodiscard]] static Result<std::vector<std::uint8_t>> folded(std::span<const std::uint8_t> wasm);
+
   // Text format to binary, for tests and tools.
   [[nodiscard]] static Result<std::vector<std::uint8_t>> wasm_from_text(std::string_view wat);
 

@@ -2,10 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "engine/shimmed_fixture.h"
 
 namespace funcd::engine {
+
+// How the core modules of what is made below are linked.
+enum class Linking : std::uint8_t { plain, shimmed };
+inline Linking linking = Linking::plain;
 
 // A component in text whose wasi:http/incoming-handler@0.2 runs `body` with $request and $outparam,
 // and what such a body calls. Of the tests only.
@@ -220,10 +228,11 @@ inline std::string http_component(std::string_view body, std::string_view functi
     (canon lift (core func $main "handle")))
   (instance $handler (export "handle" (func $handle)))
   (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))";
-  return fmt::format(
+  std::string text = fmt::format(
       "(component {} (core module $main {} {} (func (export \"handle\") (param $request i32) "
       "(param $outparam i32) (local $a i32) (local $b i32) (local $c i32) {})) {})",
       kImports, kCalls, functions, body, kExports);
+  return linking == Linking::shimmed ? shimmed(std::move(text)) : text;
 }
 
 // A body that answers with `text`, which lies at `offset`.

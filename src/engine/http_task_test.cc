@@ -140,12 +140,15 @@ HttpTask::State settled(HttpTask& task) {
   return state;
 }
 
-class HttpTaskTest : public testing::Test {
+class HttpTaskTest : public testing::TestWithParam<Linking> {
  protected:
+  void SetUp() override { linking = GetParam(); }
+  void TearDown() override { linking = Linking::plain; }
+
   std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
 };
 
-TEST_F(HttpTaskTest, AnswersWithoutAWaitAndWakesNobody) {
+TEST_P(HttpTaskTest, AnswersWithoutAWaitAndWakesNobody) {
   HttpRun run(http_component(answer_with(1048, 5)));
   // A tick of the clock may fall into it; nothing else keeps it from its end.
   EXPECT_EQ(settled(run.task()), HttpTask::State::done);
@@ -160,7 +163,7 @@ TEST_F(HttpTaskTest, AnswersWithoutAWaitAndWakesNobody) {
   EXPECT_EQ(run.task().poll(), HttpTask::State::done);
 }
 
-TEST_F(HttpTaskTest, FieldsAndDeclaredLengthArrive) {
+TEST_P(HttpTaskTest, FieldsAndDeclaredLengthArrive) {
   HttpRun run(http_component(
       "(local.set $c (call $fields))"
       "(call $field (local.get $c) (i32.const 1024) (i32.const 14) (i32.const 1040) (i32.const 2))"
@@ -190,7 +193,7 @@ std::string declares_ten_and_says(int offset, int size) {
       offset, size);
 }
 
-TEST_F(HttpTaskTest, ABodyShorterThanDeclaredFails) {
+TEST_P(HttpTaskTest, ABodyShorterThanDeclaredFails) {
   HttpRun run(http_component(declares_ten_and_says(1048, 5)));
   run.to_end();
   (void)run.head();
@@ -200,7 +203,7 @@ TEST_F(HttpTaskTest, ABodyShorterThanDeclaredFails) {
             "ended after 5 of the 10 bytes that its content-length declares");
 }
 
-TEST_F(HttpTaskTest, ABodyLongerThanDeclaredFails) {
+TEST_P(HttpTaskTest, ABodyLongerThanDeclaredFails) {
   HttpRun run(http_component(declares_ten_and_says(1056, 12)));
   run.to_end();
   (void)run.head();
@@ -209,7 +212,7 @@ TEST_F(HttpTaskTest, ABodyLongerThanDeclaredFails) {
   EXPECT_THAT(run.task().body_error(), HasSubstr("is longer than the 10 bytes"));
 }
 
-TEST_F(HttpTaskTest, AHeadRequestHasNoBodyWhateverIsDeclared) {
+TEST_P(HttpTaskTest, AHeadRequestHasNoBodyWhateverIsDeclared) {
   HttpRun run(http_component(declares_ten_and_says(1048, 5)), {.method = "HEAD"});
   run.to_end();
   EXPECT_EQ(run.head().content_length, 10U);
@@ -217,7 +220,7 @@ TEST_F(HttpTaskTest, AHeadRequestHasNoBodyWhateverIsDeclared) {
   EXPECT_EQ(run.last(), HttpBody::end);
 }
 
-TEST_F(HttpTaskTest, NoAnswerIsToldFromADroppedOne) {
+TEST_P(HttpTaskTest, NoAnswerIsToldFromADroppedOne) {
   HttpRun none(http_component(""));
   none.to_end();
   EXPECT_EQ(none.task().answer(), HttpAnswer::none);
@@ -228,14 +231,14 @@ TEST_F(HttpTaskTest, NoAnswerIsToldFromADroppedOne) {
   EXPECT_EQ(dropped.task().answer(), HttpAnswer::dropped);
 }
 
-TEST_F(HttpTaskTest, AnErrorCodeIsNamedAsTheStandardSpellsIt) {
+TEST_P(HttpTaskTest, AnErrorCodeIsNamedAsTheStandardSpellsIt) {
   HttpRun run(http_component("(call $refuse (local.get $outparam) (i32.const 33))"));
   run.to_end();
   ASSERT_EQ(run.task().answer(), HttpAnswer::error_code);
   EXPECT_EQ(run.task().answer_error(), "HTTP-response-timeout");
 }
 
-TEST_F(HttpTaskTest, ASecondAnswerTraps) {
+TEST_P(HttpTaskTest, ASecondAnswerTraps) {
   HttpRun run(
       http_component("(drop (call $begin (local.get $outparam) (call $fields)))"
                      "(drop (call $begin (local.get $outparam) (call $fields)))"));
@@ -244,14 +247,14 @@ TEST_F(HttpTaskTest, ASecondAnswerTraps) {
   EXPECT_EQ(run.task().answer(), HttpAnswer::head);
 }
 
-TEST_F(HttpTaskTest, ATrapBeforeTheHeadLeavesNoAnswer) {
+TEST_P(HttpTaskTest, ATrapBeforeTheHeadLeavesNoAnswer) {
   HttpRun run(http_component("unreachable"));
   run.to_end();
   EXPECT_EQ(run.task().ending().kind, EndKind::trapped);
   EXPECT_EQ(run.task().answer(), HttpAnswer::none);
 }
 
-TEST_F(HttpTaskTest, ATrapWithinTheBodyFailsIt) {
+TEST_P(HttpTaskTest, ATrapWithinTheBodyFailsIt) {
   HttpRun run(
       http_component("(local.set $a (call $begin (local.get $outparam) (call $fields)))"
                      "(local.set $b (call $open (local.get $a)))"
@@ -265,7 +268,7 @@ TEST_F(HttpTaskTest, ATrapWithinTheBodyFailsIt) {
   EXPECT_EQ(run.task().body_error(), "the guest ended before its body did");
 }
 
-TEST_F(HttpTaskTest, ATrapAfterAWholeBodyLeavesItGood) {
+TEST_P(HttpTaskTest, ATrapAfterAWholeBodyLeavesItGood) {
   HttpRun run(http_component(answer_with(1048, 5) + "unreachable"));
   run.to_end();
   EXPECT_EQ(run.task().ending().kind, EndKind::trapped);
@@ -274,7 +277,7 @@ TEST_F(HttpTaskTest, ATrapAfterAWholeBodyLeavesItGood) {
   EXPECT_EQ(run.last(), HttpBody::end);
 }
 
-TEST_F(HttpTaskTest, ADroppedBodyFails) {
+TEST_P(HttpTaskTest, ADroppedBodyFails) {
   HttpRun run(
       http_component("(local.set $a (call $begin (local.get $outparam) (call $fields)))"
                      "(call $drop_stream (call $open (local.get $a)))"
@@ -285,7 +288,7 @@ TEST_F(HttpTaskTest, ADroppedBodyFails) {
   EXPECT_EQ(run.last(), HttpBody::failed);
 }
 
-TEST_F(HttpTaskTest, ALoopYieldsAndEndsAtItsDeadline) {
+TEST_P(HttpTaskTest, ALoopYieldsAndEndsAtItsDeadline) {
   Conditions setup;
   setup.limits.deadline = Clock::now() + milliseconds(100);
   HttpRun run(http_component("(loop $again (br $again))"), setup);
@@ -296,7 +299,7 @@ TEST_F(HttpTaskTest, ALoopYieldsAndEndsAtItsDeadline) {
   EXPECT_EQ(run.task().answer(), HttpAnswer::none);
 }
 
-TEST_F(HttpTaskTest, ALoopAfterTheHeadKeepsTheHeadAndFailsTheBody) {
+TEST_P(HttpTaskTest, ALoopAfterTheHeadKeepsTheHeadAndFailsTheBody) {
   Conditions setup;
   const std::string component = http_component(
       "(drop (call $begin (local.get $outparam) (call $fields)))"
@@ -315,7 +318,7 @@ TEST_F(HttpTaskTest, ALoopAfterTheHeadKeepsTheHeadAndFailsTheBody) {
   EXPECT_EQ(run.last(), HttpBody::failed);
 }
 
-TEST_F(HttpTaskTest, MemoryBeyondTheLimitIsRefused) {
+TEST_P(HttpTaskTest, MemoryBeyondTheLimitIsRefused) {
   Conditions setup;
   setup.limits.memory_bytes_max = 1 << 20;
   HttpRun run(http_component("(if (i32.eq (memory.grow (i32.const 64)) (i32.const -1))"
@@ -325,7 +328,7 @@ TEST_F(HttpTaskTest, MemoryBeyondTheLimitIsRefused) {
   EXPECT_EQ(run.task().ending().kind, EndKind::memory_limit);
 }
 
-TEST_F(HttpTaskTest, SleepWaitsForTheWakerAndWakesOnce) {
+TEST_P(HttpTaskTest, SleepWaitsForTheWakerAndWakesOnce) {
   HttpRun run(http_component("(call $sleep (i64.const 20000000))" + answer_with(1048, 5)));
   const TimePoint began = Clock::now();
   ASSERT_EQ(settled(run.task()), HttpTask::State::waiting);
@@ -337,7 +340,7 @@ TEST_F(HttpTaskTest, SleepWaitsForTheWakerAndWakesOnce) {
   EXPECT_EQ(run.task().answer(), HttpAnswer::head);
 }
 
-TEST_F(HttpTaskTest, ASleeperEndsAtItsDeadline) {
+TEST_P(HttpTaskTest, ASleeperEndsAtItsDeadline) {
   Conditions setup;
   setup.limits.deadline = Clock::now() + milliseconds(30);
   HttpRun run(http_component("(call $sleep (i64.const 60000000000))"), setup);
@@ -361,7 +364,7 @@ std::string echo() {
       "(drop (call $close (local.get $a) (local.get $b)))");
 }
 
-TEST_F(HttpTaskTest, BodiesStreamBothWays) {
+TEST_P(HttpTaskTest, BodiesStreamBothWays) {
   HttpRun run(echo(), {.method = "POST", .has_body = true});
   HttpTask& task = run.task();
   ASSERT_EQ(settled(task), HttpTask::State::waiting);
@@ -383,7 +386,7 @@ TEST_F(HttpTaskTest, BodiesStreamBothWays) {
   EXPECT_TRUE(task.is_body_dropped());
 }
 
-TEST_F(HttpTaskTest, BothSidesAreHeldBack) {
+TEST_P(HttpTaskTest, BothSidesAreHeldBack) {
   HttpRun run(echo(), {.method = "POST", .has_body = true});
   HttpTask& task = run.task();
   // Nobody takes the response: the guest stops hearing, and feed() stops taking.
@@ -412,7 +415,7 @@ TEST_F(HttpTaskTest, BothSidesAreHeldBack) {
   EXPECT_EQ(back, std::string(fed, 'x'));
 }
 
-TEST_F(HttpTaskTest, AFailedRequestBodyIsHeard) {
+TEST_P(HttpTaskTest, AFailedRequestBodyIsHeard) {
   HttpRun run(http_component("(local.set $c (call $incoming (local.get $request)))"
                              "(if (call $hear (local.get $c) (i32.const 10)) (then" +
                              answer_with(1048, 5) + "))"),
@@ -425,7 +428,7 @@ TEST_F(HttpTaskTest, AFailedRequestBodyIsHeard) {
   EXPECT_EQ(run.body(), "hello");
 }
 
-TEST_F(HttpTaskTest, ABodyThatNobodyReadsIsDropped) {
+TEST_P(HttpTaskTest, ABodyThatNobodyReadsIsDropped) {
   HttpRun run(http_component(answer_with(1048, 5)), {.method = "POST", .has_body = true});
   EXPECT_FALSE(run.task().is_body_dropped());
   run.to_end();
@@ -434,19 +437,22 @@ TEST_F(HttpTaskTest, ABodyThatNobodyReadsIsDropped) {
   run.task().finish_body();
 }
 
-TEST_F(HttpTaskTest, DroppingATaskEndsItWhereverItIs) {
+TEST_P(HttpTaskTest, DroppingATaskEndsItWhereverItIs) {
   for (const char* body : {"(call $sleep (i64.const 60000000000))", "(loop $again (br $again))"}) {
     HttpRun run(http_component(body));
     (void)run.task().poll();
   }
 }
 
-TEST_F(HttpTaskTest, AModuleAnswersNoRequests) {
+TEST_P(HttpTaskTest, AModuleAnswersNoRequests) {
   HttpRun run("(module)");
   EXPECT_EQ(run.task().poll(), HttpTask::State::done);
   EXPECT_EQ(run.task().ending().kind, EndKind::failed);
   EXPECT_EQ(run.task().answer(), HttpAnswer::none);
 }
+
+INSTANTIATE_TEST_SUITE_P(PlainAndFolded, HttpTaskTest,
+                         testing::Values(Linking::plain, Linking::shimmed));
 
 TEST(Component, KindAndInterfacesAreTold) {
   const Program program = program_of(http_component(""));
