@@ -108,7 +108,7 @@ def _connections(bench: Bench, seconds: int, rounds: int) -> list[Series]:
 
         def measure(name: str, connections: int) -> tuple[Server, Load]:
             server, request = asked[name]
-            return server, load.wrk(server, request, bench.client_core, seconds, connections)
+            return server, load.wrk_kept(server, request, bench.client_core, seconds, connections)
 
         return _rounds({(name, count): lambda name=name, count=count: measure(name, count)
                         for count in CONNECTIONS for name in asked}, "connections", rounds)

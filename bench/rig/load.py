@@ -10,12 +10,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rig.server import BenchError, Server
 
 ANSWER_TIMEOUT_S = 120.0  # a compiler that is a minute busy with a large component included
 WARM_UP_S = 1
+SHORT_S = 1
 WRK_TIMEOUT_S = 10
 
 
@@ -135,6 +136,16 @@ def wrk(server: Server, request: Request, core: int | None, seconds: int,
         script.write(_script(request) + _turns(paths))
         script.flush()
         return _wrk(server, command + ["-s", script.name, server.url(request.path)], seconds)
+
+
+def wrk_kept(server: Server, request: Request, core: int | None, seconds: int,
+             connections: int) -> Load:
+    """One run of wrk whose CPU per request is that of connections that are kept: what it takes to
+    open and close them all is in a short run before it as well, and is taken off by the difference."""
+    short = wrk(server, request, core, SHORT_S, connections)
+    whole = wrk(server, request, core, SHORT_S + seconds, connections)
+    cpu_us = whole.cpu_us * whole.requests - short.cpu_us * short.requests
+    return replace(whole, cpu_us=cpu_us / (whole.requests - short.requests))
 
 
 def _wrk(server: Server, command: list[str], seconds: int) -> Load:

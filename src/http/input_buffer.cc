@@ -5,19 +5,21 @@
 #include <cstring>
 #include <utility>
 
-namespace funcd::http {
+#include "base/check.h"
 
-InputBuffer::Block InputBuffer::make_block(std::size_t capacity) {
-  return {std::make_unique_for_overwrite<char[]>(capacity), capacity};
-}
+namespace funcd::http {
 
 void InputBuffer::unpin() {
   is_pinned_ = is_pin_sealed_ = false;
   if (pinned_.empty()) return;
-  for (Block& block : pinned_) {
-    if (block.capacity == kBlockBytes) spare_ = std::move(block);
-  }
+  for (Block& block : pinned_) pool_.give(std::move(block));
   pinned_.clear();
+}
+
+void InputBuffer::release() {
+  CHECK(begin_ == end_ && !is_pinned_ && pinned_.empty());
+  pool_.give(std::exchange(block_, Block{}));
+  begin_ = end_ = 0;
 }
 
 std::span<char> InputBuffer::room(std::size_t unread_bytes_max) {
@@ -25,7 +27,7 @@ std::span<char> InputBuffer::room(std::size_t unread_bytes_max) {
   if (unread >= unread_bytes_max) return {};
   if (!is_pinned_) {
     // A block that one large request has needed is not kept for the small ones after it.
-    if (unread == 0 && block_.capacity > kBlockBytes) block_ = Block{};
+    if (unread == 0 && block_.capacity > BlockPool::kBlockBytes) block_ = Block{};
     if (unread == 0 || block_.capacity - end_ < kRoomBytesMin) {
       if (unread > 0) std::memmove(block_.bytes.get(), block_.bytes.get() + begin_, unread);
       begin_ = 0;
@@ -33,18 +35,13 @@ std::span<char> InputBuffer::room(std::size_t unread_bytes_max) {
     }
   }
   if (block_.capacity - end_ < kRoomBytesMin) {
-    move_to_block_of(std::max(kBlockBytes, std::bit_ceil(unread + 2 * kRoomBytesMin)));
+    move_to_block_of(std::max(BlockPool::kBlockBytes, std::bit_ceil(unread + 2 * kRoomBytesMin)));
   }
   return {block_.bytes.get() + end_, block_.capacity - end_};
 }
 
 void InputBuffer::move_to_block_of(std::size_t capacity) {
-  Block block;
-  if (capacity == spare_.capacity) {
-    block = std::exchange(spare_, Block{});
-  } else {
-    block = make_block(capacity);
-  }
+  Block block = capacity == BlockPool::kBlockBytes ? pool_.take() : BlockPool::make(capacity);
   const std::size_t unread = end_ - begin_;
   if (unread > 0) std::memcpy(block.bytes.get(), block_.bytes.get() + begin_, unread);
   if (is_pinned_ && block_.capacity > 0) {

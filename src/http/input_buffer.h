@@ -1,19 +1,22 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "http/block_pool.h"
 
 namespace funcd::http {
 
 // What a session has received and not yet taken. Bytes lie in one block; while pinned, what was
 // taken stays where it is too, so that views of a request's head and body hold until its response.
+// The pool outlives all but the destructor.
 class InputBuffer {
  public:
-  static constexpr std::size_t kBlockBytes = 8 * 1024;
   static constexpr std::size_t kRoomBytesMin = 1024;
+
+  explicit InputBuffer(BlockPool& pool) : pool_(pool) {}
 
   [[nodiscard]] std::string_view unread() const {
     return {block_.bytes.get() + begin_, end_ - begin_};
@@ -29,22 +32,20 @@ class InputBuffer {
   // What is taken from now on need not stay, but for what lies in the block of this moment.
   void pin_no_further() { is_pin_sealed_ = true; }
   void unpin();
+  // Nothing is unread or pinned: holds no memory until room() is asked for.
+  void release();
 
  private:
-  struct Block {
-    std::unique_ptr<char[]> bytes;
-    std::size_t capacity = 0;
-  };
-  [[nodiscard]] static Block make_block(std::size_t capacity);
+  using Block = BlockPool::Block;
   void move_to_block_of(std::size_t capacity);
 
+  BlockPool& pool_;
   Block block_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   bool is_pinned_ = false;
   bool is_pin_sealed_ = false;  // no block after this one is pinned
   std::vector<Block> pinned_;   // earlier blocks that pinned bytes lie in
-  Block spare_;                 // saves an allocation when the next block is wanted
 };
 
 }  // namespace funcd::http

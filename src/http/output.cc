@@ -22,7 +22,7 @@ constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 void Output::write(Response&& response, const ResponseContext& context) {
   CHECK(body_.empty());
-  if (write_head(response, context, bytes_) == BodyFraming::none) return;
+  if (write_head(response, context, sink()) == BodyFraming::none) return;
   body_ = std::move(response.body);
   if (body_.size() > kSmallBodyBytesMax) return held_.hold(body_.capacity());
   bytes_.append(body_);
@@ -74,6 +74,8 @@ Output::Progress Output::flush() {
 
 void Output::clear() {
   bytes_.clear(kKeptBytesMax);
+  if (spare_.capacity() == 0) std::swap(bytes_, spare_);
+  bytes_ = ByteBuffer();
   body_ = std::string();
   held_.hold(0);
   sent_ = 0;

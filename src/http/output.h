@@ -16,7 +16,9 @@
 namespace funcd::http {
 
 // What a session has to send. Responses are formatted behind each other and sent in one call; a
-// large body is not copied but sent from where it is. Owned by its session.
+// large body is not copied but sent from where it is. Owned by its session. While nothing waits to
+// be sent it lends its memory to the others, by way of `spare`, which outlives all but the
+// destructor.
 class Output {
  public:
   // Copying less than this is cheaper than a second element in the send; it is not held either.
@@ -29,17 +31,17 @@ class Output {
     lost,      // there is no connection any more
   };
 
-  Output(Socket& socket, ServerCounters& counters, HeldBytes& held)
-      : socket_(socket), counters_(counters), held_(held) {}
+  Output(Socket& socket, ServerCounters& counters, HeldBytes& held, ByteBuffer& spare)
+      : socket_(socket), counters_(counters), spare_(spare), held_(held) {}
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
   // Not while is_full().
-  void append(std::string_view bytes) { bytes_.append(bytes); }
+  void append(std::string_view bytes) { sink().append(bytes); }
   void write(Response&& response, const ResponseContext& context);
   // The head alone; says how the body is to follow by append().
   [[nodiscard]] BodyFraming begin(const Response& head, const ResponseContext& context) {
-    return write_head(head, context, bytes_);
+    return write_head(head, context, sink());
   }
 
   // Nothing will be sent any more.
@@ -66,10 +68,15 @@ class Output {
  private:
   // Bytes sent, or a negative errno.
   [[nodiscard]] long send();
+  [[nodiscard]] ByteBuffer& sink() {
+    if (bytes_.capacity() == 0) std::swap(bytes_, spare_);
+    return bytes_;
+  }
   void clear();
 
   Socket& socket_;
   ServerCounters& counters_;
+  ByteBuffer& spare_;
   ByteBuffer bytes_;
   std::string body_;      // follows bytes_, when too large to be copied behind it
   std::size_t sent_ = 0;  // of both

@@ -1,7 +1,6 @@
 #include "http/session.h"
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <ctime>
 #include <span>
@@ -16,15 +15,10 @@ using std::chrono::milliseconds;
 
 // Of a body that nobody has read: more than this costs more than a new connection.
 constexpr std::size_t kDiscardBytesMax = 64 * 1024;
-// While an exchange is in flight, so many bytes of the requests after it are taken in.
-constexpr std::size_t kPipelineBytesMax = InputBuffer::kBlockBytes;
-// Chunked bodies come through the input buffer in portions of this.
-constexpr std::size_t kChunkWindowBytes = 32 * 1024;
 // Pipelined requests of one connection that are begun before the others have their turn.
 constexpr int kRequestsPerTurn = 16;
 // After the last response the client is given this to read it (RFC 9112 9.6).
 constexpr milliseconds kLingerTimeout{3'000};
-constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
 // A connection that has never had a request is given this when the server drains: its first one
 // may be on the way.
 constexpr milliseconds kDrainGrace{500};
@@ -41,27 +35,18 @@ TimePoint coarse_now() {
 
 }  // namespace
 
-struct Session::ReadHandler {
-  std::shared_ptr<Session> session;
-
-  using allocator_type = HandlerAllocator<std::byte>;
-  allocator_type get_allocator() const noexcept { return allocator_type(session->read_memory_); }
-  void operator()(const boost::system::error_code& error, std::size_t bytes) const {
-    session->on_read(error, bytes);
-  }
-};
-
 Session::Session(SessionHost& host, Socket socket, std::string remote_address,
                  std::uint16_t remote_port)
     : host_(host),
       socket_(std::move(socket)),
       remote_address_(std::move(remote_address)),
       remote_port_(remote_port),
+      in_(host.blocks),
       parser_({.header_bytes_max = host.options.header_bytes_max,
                .fields_max = host.options.fields_max,
                .target_bytes_max = host.options.target_bytes_max}),
       body_held_(host.held),
-      output_(socket_, host.counters, host.held),
+      output_(socket_, host.counters, host.held, host.spare_output),
       timer_(host.loop.timers(), this, &Session::on_timer) {}
 
 void Session::start() {
@@ -375,50 +360,6 @@ void Session::refuse(const Refusal& refusal) {
   write(refusal_response(refusal), true, parser_.head().method);
   phase_ = Phase::finishing;
   host_.handler.on_refused(refusal.status);
-}
-
-void Session::start_read() {
-  if (is_reading_) return;
-  std::span<char> room;
-  is_read_for_body_ = false;
-  const bool is_body_awaited = is_body_streamed_ ? is_part_asked_ : is_body_wanted_;
-  if (phase_ == Phase::handling && is_body_awaited && !is_body_given_) {
-    room = body_.room();
-    is_read_for_body_ = !room.empty();
-    if (room.empty()) room = in_.room(kChunkWindowBytes);
-  } else if (phase_ == Phase::handling) {
-    room = in_.room(kPipelineBytesMax);
-    if (room.empty()) return;
-  } else {
-    // Never full: a head or a chunk's line is refused before it is.
-    room = in_.room(std::max(host_.options.header_bytes_max + 1, kChunkWindowBytes));
-  }
-  CHECK(!room.empty());
-  is_reading_ = true;
-  socket_.async_read_some(boost::asio::buffer(room.data(), room.size()),
-                          ReadHandler{shared_from_this()});
-}
-
-void Session::on_read(const boost::system::error_code& error, std::size_t bytes) {
-  is_reading_ = false;
-  if (phase_ == Phase::closed) return;
-  if (error) return on_read_error();
-  host_.counters.bytes_in.add(bytes);
-  if (phase_ == Phase::lingering) {
-    linger_bytes_ += bytes;
-    if (linger_bytes_ > kLingerBytesMax) return close();
-  } else if (is_read_for_body_) {
-    body_.commit(bytes);
-  } else {
-    in_.commit(bytes);
-  }
-  run(NextRequest::now);
-}
-
-void Session::on_read_error() {
-  // What is being sent may still be wanted; if not, the sending fails.
-  is_peer_done_ = true;
-  if (!output_.is_waiting()) close();
 }
 
 bool Session::flush() {

@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "base/loop.h"
+#include "http/block_pool.h"
 #include "http/body_reader.h"
+#include "http/byte_buffer.h"
 #include "http/exchange.h"
 #include "http/handler_memory.h"
 #include "http/held_bytes.h"
@@ -39,6 +41,9 @@ struct SessionHost {
   Handler& handler;
   ServerCounters counters;
   HeldBytes held;
+  // Memory to receive to and to send from: of those that do, not of each that is connected.
+  BlockPool blocks;
+  ByteBuffer spare_output;
   DateField date;
   bool is_draining = false;
 
@@ -50,11 +55,11 @@ struct SessionHost {
 // and each operation under way keep it; close() makes the operations end and the host forget it.
 // It cannot go while one of its own functions runs. The loop's thread only.
 //
-// A request whose response is given within on_request() costs one receive, one send and the
-// receive that finds nothing; a later response costs the same, as that last receive is under way
-// meanwhile and tells when the client leaves, unless it has sent so many requests after this one
-// that no more are taken in. A client that shuts down its sending side with a request in flight is
-// taken for gone.
+// A request whose response is given within on_request() costs one receive, one send and asking
+// epoll for the next one; a later response costs the same and a receive that finds nothing, which
+// is under way meanwhile and tells when the client leaves, unless it has sent so many requests
+// after this one that no more are taken in. A client that shuts down its sending side with a
+// request in flight is taken for gone.
 class Session final : public Exchange, public std::enable_shared_from_this<Session> {
  public:
   Session(SessionHost& host, Socket socket, std::string remote_address, std::uint16_t remote_port);
@@ -98,6 +103,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   enum class NextRequest : std::uint8_t { now, later };
 
   struct ReadHandler;
+  struct ReadableHandler;
 
   void run(NextRequest next);
   void run_later();
@@ -131,6 +137,10 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   void give_body_error(BodyError error);
 
   void start_read();
+  // Between two requests: without memory to receive to.
+  void start_wait();
+  void on_readable(const boost::system::error_code& error);
+  [[nodiscard]] std::span<char> room_for_head();
   void on_read(const boost::system::error_code& error, std::size_t bytes);
   void on_read_error();
   // Sends what is waiting; false when some of it is left or the connection is lost.
