@@ -3,13 +3,13 @@
 use crate::component::{ComponentGuest, is_concurrent};
 use crate::host::{self, Guest, Host};
 use crate::snapshot::Scratches;
-use crate::{Bytes, files, give, slice};
+use crate::{Bytes, files, give, slice, small_data};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, Linker, PoolingAllocationConfig, Result,
-    Strategy, WasmBacktraceDetails, component,
+    Config, Enabled, Engine, InstanceAllocationStrategy, Linker, Module, PoolingAllocationConfig,
+    Result, Strategy, WasmBacktraceDetails, component,
 };
 
 /// Frames of a trap that are shown.
@@ -28,8 +28,8 @@ const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const COMPONENT_INSTANCE_BYTES_MAX: usize = 1 << 20;
 /// A component that waits in the middle of a call may run on one more.
 const SPARE_STACKS: u32 = 4;
-/// Of the pool's slots, the share that keeps a finished instance's pages for the next of the same
-/// function. Each may hold `keep_resident_bytes`, until its program leaves memory; with fewer of them
+/// Of the slots that map images, the share that keeps a finished instance's pages for the next of
+/// the same function. Each may hold `keep_resident_bytes`, until its program leaves memory; with fewer of them
 /// than functions in use, each run has its image mapped anew and its pages faulted in.
 const WARM_SLOTS_SHARE: u32 = 2;
 
@@ -58,10 +58,12 @@ pub struct Options {
 pub struct BridgeEngine {
     pub engine: Engine,
     pub host: &'static Host,
-    /// Host functions in C++: no files.
-    pub plain: Linker<Guest>,
-    /// Wasmtime's own WASI, for guests with mounts.
-    pub with_files: Linker<Guest>,
+    /// Modules whose memory is mapped from an image; of `engine`.
+    mapped: Modules,
+    /// Those whose memory is filled, in an engine of their own: any slot of its pool does for any of
+    /// them, so that one that was just used, and is in the processor's caches, is used again, however
+    /// many functions are called in turn. Made for the first of them.
+    filled: OnceLock<Modules>,
     /// For components whose calls come one after another: all of WASI 0.2. Made for the first.
     components: OnceLock<component::Linker<ComponentGuest>>,
     /// For those that are called concurrently. A call in an engine that can do that costs twice as
@@ -73,7 +75,58 @@ pub struct BridgeEngine {
     pub scratches: Scratches,
 }
 
+/// An engine for modules, and what they are linked with.
+pub struct Modules {
+    pub engine: Engine,
+    /// Host functions in C++: no files.
+    plain: Linker<Guest>,
+    /// Wasmtime's own WASI, for guests with mounts.
+    with_files: Linker<Guest>,
+}
+
+impl Modules {
+    fn new(engine: Engine, host: &'static Host) -> Result<Modules> {
+        let plain = host::link(&engine, host)?;
+        let with_files = files::link(&engine)?;
+        Ok(Modules { engine, plain, with_files })
+    }
+
+    pub fn linker(&self, has_files: bool) -> &Linker<Guest> {
+        if has_files { &self.with_files } else { &self.plain }
+    }
+}
+
 impl BridgeEngine {
+    fn filled(&self) -> Result<&Modules> {
+        if let Some(modules) = self.filled.get() {
+            return Ok(modules);
+        }
+        let engine = Engine::new(&config(&self.options, Calls::InTurn, Memories::Filled)?)?;
+        let modules = Modules::new(engine, self.host)?;
+        Ok(self.filled.get_or_init(|| modules))
+    }
+
+    /// What `load` makes of compiled code, and what that is linked with. Code of one engine is refused
+    /// by the other before anything of it is used.
+    pub fn load_module(
+        &self,
+        load: impl Fn(&Engine) -> Result<Module>,
+    ) -> Result<(&Modules, Module)> {
+        if let Some(filled) = self.filled.get()
+            && let Ok(module) = load(&filled.engine)
+        {
+            return Ok((filled, module));
+        }
+        match load(&self.mapped.engine) {
+            Ok(module) => Ok((&self.mapped, module)),
+            Err(error) if self.options.is_baseline => Err(error),
+            Err(error) => {
+                let filled = self.filled()?;
+                Ok((filled, load(&filled.engine).map_err(|_| error)?))
+            }
+        }
+    }
+
     pub fn components(&self) -> Result<&component::Linker<ComponentGuest>> {
         if let Some(linker) = self.components.get() {
             return Ok(linker);
@@ -86,7 +139,7 @@ impl BridgeEngine {
         if let Some(linker) = self.concurrent.get() {
             return Ok(linker);
         }
-        let engine = Engine::new(&config(&self.options, Calls::Concurrent)?)?;
+        let engine = Engine::new(&config(&self.options, Calls::Concurrent, Memories::Mapped)?)?;
         let linker = crate::component::link(&engine, Calls::Concurrent)?;
         Ok(self.concurrent.get_or_init(|| linker))
     }
@@ -99,7 +152,16 @@ pub enum Calls {
     Concurrent,
 }
 
-fn config(options: &Options, calls: Calls) -> Result<Config> {
+/// How the memory of an instance begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Memories {
+    /// As a copy-on-write view of the module's image.
+    Mapped,
+    /// As zeros that the module's data is copied into.
+    Filled,
+}
+
+fn config(options: &Options, calls: Calls, memories: Memories) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::default();
     let instances = options.instances_max;
     let keep_resident = options.keep_resident_bytes as usize;
@@ -116,7 +178,10 @@ fn config(options: &Options, calls: Calls) -> Result<Config> {
         .max_tables_per_module(TABLES_PER_MODULE_MAX)
         .table_elements(options.table_elements_max as usize)
         .max_memory_size(options.memory_bytes_ceiling as usize)
-        .max_unused_warm_slots(instances.div_ceil(WARM_SLOTS_SHARE))
+        .max_unused_warm_slots(match memories {
+            Memories::Mapped => instances.div_ceil(WARM_SLOTS_SHARE),
+            Memories::Filled => 0,
+        })
         .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(keep_resident)
         .pagemap_scan(Enabled::Auto);
@@ -130,6 +195,7 @@ fn config(options: &Options, calls: Calls) -> Result<Config> {
     }
     config
         .concurrency_support(calls == Calls::Concurrent)
+        .memory_init_cow(memories == Memories::Mapped)
         .epoch_interruption(options.has_epochs)
         .max_wasm_stack(options.guest_stack_bytes as usize)
         .async_stack_size(options.guest_stack_bytes as usize + HOST_STACK_BYTES)
@@ -149,15 +215,13 @@ fn config(options: &Options, calls: Calls) -> Result<Config> {
 }
 
 fn new_engine(options: &Options, host: &'static Host) -> Result<BridgeEngine> {
-    let engine = Engine::new(&config(options, Calls::InTurn)?)?;
-    let plain = host::link(&engine, host)?;
-    let with_files = files::link(&engine)?;
+    let engine = Engine::new(&config(options, Calls::InTurn, Memories::Mapped)?)?;
     let scratches = Scratches::new(options.guest_stack_bytes as usize);
     Ok(BridgeEngine {
+        mapped: Modules::new(engine.clone(), host)?,
         engine,
         host,
-        plain,
-        with_files,
+        filled: OnceLock::new(),
         components: OnceLock::new(),
         concurrent: OnceLock::new(),
         options: *options,
@@ -184,12 +248,16 @@ pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.engine.precompile_compatibility_hash().hash(&mut hasher);
     crate::fold::VERSION.hash(&mut hasher);
+    small_data::RULE.hash(&mut hasher);
     hasher.finish()
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_engine_tick(engine: &BridgeEngine) {
     engine.engine.increment_epoch();
+    if let Some(filled) = engine.filled.get() {
+        filled.engine.increment_epoch();
+    }
     if let Some(linker) = engine.concurrent.get() {
         linker.engine().increment_epoch();
     }
@@ -217,7 +285,11 @@ pub unsafe extern "C" fn fb_compile(
 
 fn compile(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
     if !wasmparser::Parser::is_component(wasm) {
-        engine.engine.precompile_module(wasm)
+        if engine.options.is_baseline || !small_data::is_filled(wasm) {
+            return engine.engine.precompile_module(wasm);
+        }
+        let by_start = small_data::filled_by_start(wasm);
+        engine.filled()?.engine.precompile_module(by_start.as_deref().unwrap_or(wasm))
     } else if is_concurrent(wasm) {
         engine.concurrent_components()?.engine().precompile_component(wasm)
     } else {

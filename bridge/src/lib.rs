@@ -14,6 +14,7 @@ mod http_task;
 mod outbound;
 mod outbound_body;
 mod program;
+mod small_data;
 mod snapshot;
 mod surroundings;
 mod task;

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn fb_program_load(
     let loaded = unsafe { load(engine, path, slice(code, size), has_files) };
     let code = give(loaded, error)?;
     let engine_of_it = match &code {
-        Code::Module(_) => &engine.engine,
+        Code::Module(pre) => pre.module().engine(),
         Code::Component(component) => component.pre.engine(),
     };
     Some(Box::new(Program { engine: engine_of_it.clone(), host: engine.host, code }))
@@ -69,12 +69,11 @@ unsafe fn load(
         };
         return Ok(Code::Component(Component::new(linker, &component)?));
     }
-    let module = match path {
-        Some(path) => unsafe { Module::deserialize_file(&engine.engine, path) },
-        None => unsafe { Module::deserialize(&engine.engine, code) },
-    };
-    let linker = if has_files { &engine.with_files } else { &engine.plain };
-    Ok(Code::Module(linker.instantiate_pre(&module?)?))
+    let (modules, module) = engine.load_module(|engine| match path {
+        Some(path) => unsafe { Module::deserialize_file(engine, path) },
+        None => unsafe { Module::deserialize(engine, code) },
+    })?;
+    Ok(Code::Module(modules.linker(has_files).instantiate_pre(&module)?))
 }
 
 #[unsafe(no_mangle)]

@@ -3,7 +3,7 @@
 
 mod go;
 mod image;
-mod module;
+pub mod module;
 
 use crate::engine::BridgeEngine;
 use crate::host::{self, Guest, GuestPointer, Host};

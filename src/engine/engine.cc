@@ -19,13 +19,14 @@ namespace funcd::engine {
 namespace {
 
 // Each is made ready at start: 3 µs and two mappings, for its stack's guard. The rest of what the
-// kernel maps by default is for some 15,000 programs.
+// kernel maps by default is for some 10,000 programs.
 constexpr std::uint32_t kInstancesMaxDefault = 2'000;
 constexpr std::uint32_t kInstancesMin = 16;
 constexpr std::uint32_t kTableElementsMax = 100'000;
-// Mappings that a live instance takes (memory, its image, tables, stack and guards), rounded up,
-// and those that the rest of the process needs. Past vm.max_map_count the pool would wait for ever.
-constexpr std::uint32_t kMappingsPerInstance = 8;
+// Mappings that a live instance takes (memory, its image, tables, stack and guards) and that a slot
+// keeps in the other of the two pools for modules, rounded up, and those that the rest of the
+// process needs. Past vm.max_map_count the pool would wait for ever.
+constexpr std::uint32_t kMappingsPerInstance = 14;
 constexpr std::uint32_t kMappingsReserved = 5'000;
 constexpr std::uint32_t kMappingsPerProgram = 3;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <memory>
@@ -24,9 +25,23 @@ constexpr int kRounds = 100;  // many times all slots of the pool
 
 enum Finding : int { clean = 0, memory = 1, grown = 2, table = 3, global = 4, descriptor = 5 };
 
+// How an instance's memory begins: filled with the data of its module, or mapped from an image.
+enum class Begins : std::uint8_t { filled, mapped };
+constexpr std::array kBegins = {Begins::filled, Begins::mapped};
+
+// A module of that many data segments more is mapped, however little is in them.
+std::string segments_for(Begins begins) {
+  constexpr int kSegments = 17;
+  std::string segments;
+  for (int i = 0; begins == Begins::mapped && i < kSegments; ++i) {
+    segments += "(data (i32.const 0) \"\")";
+  }
+  return segments;
+}
+
 // Looks at every byte of memory, at all of its table, its globals and descriptors, and exits with
 // what it finds; after that it soils them all. `data` is what its own memory begins with.
-std::string suspicious_module(int data) {
+std::string suspicious_module(int data, Begins begins) {
   return fmt::format(R"((module
     (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
     (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i32) (result i32)))
@@ -37,6 +52,7 @@ std::string suspicious_module(int data) {
     (global $g (mut i64) (i64.const 42))
     (global $v (mut v128) (v128.const i64x2 0 0))
     (data (i32.const 0) "\{0:02x}")
+    {2}
     (elem declare func $start)
 
     (func $find (param $what i32) (param $is_found i32)
@@ -81,7 +97,7 @@ std::string suspicious_module(int data) {
     (func $start (export "_start") (call $look) (call $soil))
     (func (export "twice") (call $look) (call $soil) (call $look))
     (func (export "traps") (call $soil) unreachable)))",
-                     data, data);
+                     data, data, segments_for(begins));
 }
 
 class Isolation : public ::testing::Test {
@@ -113,19 +129,28 @@ class Isolation : public ::testing::Test {
 
 TEST_F(Isolation, WhoLooksFindsWhatWasSoiled) {
   // The memory has grown, for one.
-  const Ending ending = run(program_of(suspicious_module(7)), "twice");
-  EXPECT_EQ(ending.kind, EndKind::exited);
-  EXPECT_EQ(ending.exit_code, Finding::memory);
+  for (const Begins begins : kBegins) {
+    const Ending ending = run(program_of(suspicious_module(7, begins)), "twice");
+    EXPECT_EQ(ending.kind, EndKind::exited);
+    EXPECT_EQ(ending.exit_code, Finding::memory);
+  }
 }
 
 TEST_F(Isolation, AFreshInstanceHasNothingOfEarlierOnes) {
   std::vector<Program> programs;
-  for (int data = 1; data <= 3; ++data) programs.push_back(program_of(suspicious_module(data)));
-  for (int round = 0; round < kRounds; ++round) {
-    // One that ends by a trap, and the next of the same program and of another.
-    EXPECT_EQ(run(programs[round % 3], "traps").kind, EndKind::trapped);
-    for (const int next : {round % 3, (round + 1) % 3}) {
-      const Ending ending = run(programs[next]);
+  for (int data = 1; data <= 3; ++data) {
+    for (const Begins begins : kBegins) {
+      programs.push_back(program_of(suspicious_module(data, begins)));
+    }
+  }
+  for (int round = 0; round < 2 * kRounds; ++round) {
+    const auto at = [&](int ahead) -> const Program& {
+      return programs[static_cast<std::size_t>(round + ahead) % programs.size()];
+    };
+    // One that ends by a trap, and the next of the same program and of others of both kinds.
+    EXPECT_EQ(run(at(0), "traps").kind, EndKind::trapped);
+    for (const int ahead : {0, 1, 2}) {
+      const Ending ending = run(at(ahead));
       ASSERT_EQ(ending.kind, EndKind::returned)
           << "round " << round << ": finding " << ending.exit_code << " " << ending.message;
     }
@@ -133,8 +158,10 @@ TEST_F(Isolation, AFreshInstanceHasNothingOfEarlierOnes) {
 }
 
 TEST_F(Isolation, NeitherHaveThoseThatLiveAtOnce) {
-  const Program program = program_of(suspicious_module(9));
-  for (int round = 0; round < kRounds / 10; ++round) {
+  const std::array programs = {program_of(suspicious_module(9, Begins::filled)),
+                               program_of(suspicious_module(9, Begins::mapped))};
+  for (int round = 0; round < kRounds / 5; ++round) {
+    const Program& program = programs[static_cast<std::size_t>(round % 2)];
     std::vector<std::unique_ptr<BufferedStdio>> streams;
     std::vector<std::unique_ptr<Task>> tasks;
     for (std::uint32_t count = 0; count < kInstances; ++count) {
@@ -152,11 +179,12 @@ TEST_F(Isolation, NeitherHaveThoseThatLiveAtOnce) {
 
 // Looks at a whole memory of 8 MiB, and exits with 1 unless it is fresh; after that it writes to
 // `count` pages of it, `step` bytes apart.
-std::string scattered_module(int count, int step) {
+std::string scattered_module(int count, int step, Begins begins) {
   return fmt::format(R"((module
     (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
     (memory (export "memory") 128)
     (data (i32.const 65536) "image")
+    {2}
     (func (export "_start") (local $at i32)
       (if (i32.ne (i32.load (i32.const 65536)) (i32.const 0x67616d69))
         (then (call $proc_exit (i32.const 1))))
@@ -172,7 +200,7 @@ std::string scattered_module(int count, int step) {
         (local.set $at (i32.add (local.get $at) (i32.const {1})))
         (br_if $more (i32.lt_u (local.get $at) (i32.const {0}))))))
   )",
-                     count * step, step);
+                     count * step, step, segments_for(begins));
 }
 
 // More regions than a scan of pages reports: near each other, farther apart than what is written
@@ -181,11 +209,13 @@ TEST_F(Isolation, NeitherAreScatteredPages) {
   for (const auto& [count, step] :
        {std::pair{100, 8192}, std::pair{40, 16 * 4096}, std::pair{127, 16 * 4096},
         std::pair{1000, 8192}, std::pair{500, 4096}}) {
-    const Program program = program_of(scattered_module(count, step));
-    for (int round = 0; round < 20; ++round) {
-      const Ending ending = run(program);
-      ASSERT_EQ(ending.kind, EndKind::returned)
-          << count << " pages, " << step << " bytes apart, round " << round;
+    for (const Begins begins : kBegins) {
+      const Program program = program_of(scattered_module(count, step, begins));
+      for (int round = 0; round < 20; ++round) {
+        const Ending ending = run(program);
+        ASSERT_EQ(ending.kind, EndKind::returned)
+            << count << " pages, " << step << " bytes apart, round " << round;
+      }
     }
   }
 }
@@ -199,10 +229,11 @@ TEST_F(Isolation, NorWhileTheKernelMovesPages) {
   const std::jthread mover([&compaction](const std::stop_token& stop) {
     while (!stop.stop_requested()) compaction << "1" << std::flush;
   });
-  const Program program = program_of(suspicious_module(5));
+  const std::array programs = {program_of(suspicious_module(5, Begins::filled)),
+                               program_of(suspicious_module(5, Begins::mapped))};
   const TimePoint end = Clock::now() + kMoving;
   for (int round = 0; Clock::now() < end; ++round) {
-    const Ending ending = run(program);
+    const Ending ending = run(programs[static_cast<std::size_t>(round % 2)]);
     ASSERT_EQ(ending.kind, EndKind::returned)
         << "round " << round << ": finding " << ending.exit_code << " " << ending.message;
   }
