@@ -55,18 +55,21 @@ unsafe impl Sync for GuestPointer {}
 /// A store's data: one guest.
 pub struct Guest {
     pub pointer: GuestPointer,
+    pub host: &'static Host,
     pub limiter: crate::task::Limiter,
     pub wasi: Option<Box<WasiP1Ctx>>,
-    memory: Option<Memory>,
+    /// Known when it is first needed, or before.
+    pub memory: Option<Memory>,
 }
 
 impl Guest {
     pub fn new(
         pointer: GuestPointer,
+        host: &'static Host,
         limiter: crate::task::Limiter,
         wasi: Option<Box<WasiP1Ctx>>,
     ) -> Guest {
-        Guest { pointer, limiter, wasi, memory: None }
+        Guest { pointer, host, limiter, wasi, memory: None }
     }
 }
 

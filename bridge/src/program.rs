@@ -6,7 +6,7 @@ use crate::host::{Guest, Host};
 use crate::{Bytes, give, slice, text};
 use std::ffi::{c_char, c_void};
 use wasmtime::component::{self, types::ComponentItem};
-use wasmtime::{Engine, ExternType, FuncType, InstancePre, Module, Precompiled, Result};
+use wasmtime::{Engine, ExternType, FuncType, InstancePre, ModuleExport, Precompiled, Result};
 
 /// `fb_program`.
 pub struct Program {
@@ -16,8 +16,33 @@ pub struct Program {
 }
 
 pub enum Code {
-    Module(InstancePre<Guest>),
+    Module(Module),
     Component(Component),
+}
+
+/// What a command is called by, and a reactor before it is called.
+pub const START: &str = "_start";
+const INITIALIZE: &str = "_initialize";
+
+/// A linked module, and where what each run needs of its exports is: a run that looks for names
+/// hashes each of them twice.
+pub struct Module {
+    pub pre: InstancePre<Guest>,
+    pub memory: Option<ModuleExport>,
+    pub start: Option<ModuleExport>,
+    pub initialize: Option<ModuleExport>,
+}
+
+impl Module {
+    fn new(pre: InstancePre<Guest>) -> Module {
+        let export = |name| pre.module().get_export_index(name);
+        Module {
+            memory: export("memory"),
+            start: export(START),
+            initialize: export(INITIALIZE),
+            pre,
+        }
+    }
 }
 
 /// # Safety
@@ -34,7 +59,7 @@ pub unsafe extern "C" fn fb_program_load(
     let loaded = unsafe { load(engine, path, slice(code, size), has_files) };
     let code = give(loaded, error)?;
     let engine_of_it = match &code {
-        Code::Module(pre) => pre.module().engine(),
+        Code::Module(module) => module.pre.module().engine(),
         Code::Component(component) => component.pre.engine(),
     };
     Some(Box::new(Program { engine: engine_of_it.clone(), host: engine.host, code }))
@@ -70,10 +95,11 @@ unsafe fn load(
         return Ok(Code::Component(Component::new(linker, &component)?));
     }
     let (modules, module) = engine.load_module(|engine| match path {
-        Some(path) => unsafe { Module::deserialize_file(engine, path) },
-        None => unsafe { Module::deserialize(engine, code) },
+        Some(path) => unsafe { wasmtime::Module::deserialize_file(engine, path) },
+        None => unsafe { wasmtime::Module::deserialize(engine, code) },
     })?;
-    Ok(Code::Module(modules.linker(has_files).instantiate_pre(&module)?))
+    let linker = modules.linker(has_files);
+    Ok(Code::Module(Module::new(linker.instantiate_pre(&module)?)))
 }
 
 #[unsafe(no_mangle)]
@@ -105,11 +131,12 @@ pub unsafe extern "C" fn fb_program_externs(program: &Program, context: *mut c_v
         );
     };
     match &program.code {
-        Code::Module(pre) => {
-            for import in pre.module().imports() {
+        Code::Module(module) => {
+            let module = module.pre.module();
+            for import in module.imports() {
                 tell(import.module(), import.name(), &describe(&import.ty()));
             }
-            for export in pre.module().exports() {
+            for export in module.exports() {
                 tell("", export.name(), &describe(&export.ty()));
             }
         }
@@ -178,12 +205,12 @@ fn describe_function(function: &FuncType) -> String {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_program_memory(program: &Program, min: &mut u64, max: &mut u64) {
-    let Code::Module(pre) = &program.code else {
+    let Code::Module(module) = &program.code else {
         // A component's memories are its own affair; the limit of its run holds for their sum.
         (*min, *max) = (0, u64::MAX);
         return;
     };
-    let mut memories = pre.module().exports().filter_map(|export| match export.ty() {
+    let mut memories = module.pre.module().exports().filter_map(|export| match export.ty() {
         ExternType::Memory(memory) => Some(memory),
         _ => None,
     });

@@ -257,7 +257,7 @@ impl Snapshot {
     }
 
     async fn run_build(&self, guest: Guest) -> Result<()> {
-        let mut store = new_store(self.build.module().engine(), self.host, guest);
+        let mut store = new_store(self.build.module().engine(), guest);
         let instance = self.build.instantiate_async(&mut store).await?;
         for name in &self.plan.build {
             self.progress().last_call = name;
@@ -274,7 +274,7 @@ impl Snapshot {
 
     async fn run_plain(&self, guest: Guest) -> Result<()> {
         let pre = self.plain.as_ref().unwrap_or(&self.build);
-        let mut store = new_store(pre.module().engine(), self.host, guest);
+        let mut store = new_store(pre.module().engine(), guest);
         let instance = pre.instantiate_async(&mut store).await?;
         for name in &self.plan.plain {
             let function = instance.get_typed_func::<(), ()>(&mut store, name)?;
@@ -323,7 +323,7 @@ pub unsafe extern "C" fn fb_snapshot_run(
     limits: &Limits,
     usage: *mut Usage,
 ) -> Box<Task> {
-    let guest = Guest::new(GuestPointer(guest), Limiter::new(*limits, usage), None);
+    let guest = Guest::new(GuestPointer(guest), snapshot.host, Limiter::new(*limits, usage), None);
     Box::new(if is_build {
         Task::of(Box::pin(snapshot.run_build(guest)))
     } else {

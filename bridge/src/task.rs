@@ -2,9 +2,9 @@
 
 use crate::component::{Component, ComponentGuest, Role};
 use crate::files::{self, Files};
-use crate::host::{Guest, GuestPointer, Host, Stopped, exited};
+use crate::host::{Guest, GuestPointer, Stopped, exited};
 use crate::http_task;
-use crate::program::{Code, Program};
+use crate::program::{Code, Module, Program, START};
 use crate::{Bytes, give, one_line, text};
 use std::ffi::{c_char, c_void};
 use std::future::Future;
@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use wasmtime::{
-    Engine, Error, InstancePre, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, Trap,
+    Engine, Error, Extern, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, Trap,
     UpdateDeadline, WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
@@ -180,9 +180,9 @@ unsafe fn begin(
         None => None,
     };
     Ok(match &program.code {
-        Code::Module(pre) => {
+        Code::Module(module) => {
             let wasi = builder.map(|mut builder| Box::new(builder.build_p1()));
-            Box::pin(run(program, pre, entry, Guest::new(pointer, limiter, wasi)))
+            Box::pin(run(program, module, entry, Guest::new(pointer, program.host, limiter, wasi)))
         }
         Code::Component(component) => {
             let wasi = builder.map(|mut builder| Box::new(builder.build()));
@@ -220,13 +220,14 @@ async fn run_component(
 }
 
 /// A store under its guest's limits, interrupted at each epoch.
-pub fn new_store(engine: &Engine, host: &'static Host, guest: Guest) -> Store<Guest> {
+pub fn new_store(engine: &Engine, guest: Guest) -> Store<Guest> {
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
-    let on_epoch = host.on_epoch;
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |context| {
-        if unsafe { on_epoch(context.data().pointer.0) } {
+    // Without captures, so that nothing is allocated for it.
+    store.epoch_deadline_callback(|context| {
+        let guest = context.data();
+        if unsafe { (guest.host.on_epoch)(guest.pointer.0) } {
             Err(crate::host::stopped())
         } else {
             Ok(UpdateDeadline::Yield(1))
@@ -235,28 +236,28 @@ pub fn new_store(engine: &Engine, host: &'static Host, guest: Guest) -> Store<Gu
     store
 }
 
-/// What a reactor is called by; only it has an `_initialize`, and it has none that starts from a
-/// snapshot.
-const START: &str = "_start";
-const INITIALIZE: &str = "_initialize";
-
-async fn run(
-    program: &Program,
-    pre: &InstancePre<Guest>,
-    entry: &'static str,
-    guest: Guest,
-) -> Result<()> {
-    let mut store = new_store(&program.engine, program.host, guest);
-    let instance = pre.instantiate_async(&mut store).await?;
-    if entry.is_empty() {
-        return Ok(());
+async fn run(program: &Program, module: &Module, entry: &'static str, guest: Guest) -> Result<()> {
+    let mut store = new_store(&program.engine, guest);
+    let instance = module.pre.instantiate_async(&mut store).await?;
+    if let Some(memory) = module.memory
+        && let Some(memory) = instance.get_module_export(&mut store, &memory)
+    {
+        store.data_mut().memory = memory.into_memory();
     }
-    if entry != START && instance.get_func(&mut store, INITIALIZE).is_some() {
-        let initialize = instance.get_typed_func::<(), ()>(&mut store, INITIALIZE)?;
-        initialize.call_async(&mut store, ()).await?;
+    // Only a reactor has an `_initialize`, and it has none that starts from a snapshot.
+    let (first, export) = match entry {
+        "" => return Ok(()),
+        START => (None, module.start),
+        _ => (module.initialize, module.pre.module().get_export_index(entry)),
+    };
+    let export = export.ok_or_else(|| wasmtime::format_err!("it exports no {entry}"))?;
+    for export in first.iter().chain([&export]) {
+        let function = instance.get_module_export(&mut store, export).and_then(Extern::into_func);
+        let function =
+            function.ok_or_else(|| wasmtime::format_err!("its {entry} is no function"))?;
+        function.typed::<(), ()>(&store)?.call_async(&mut store, ()).await?;
     }
-    let entry = instance.get_typed_func::<(), ()>(&mut store, entry)?;
-    entry.call_async(&mut store, ()).await
+    Ok(())
 }
 
 #[unsafe(no_mangle)]
