@@ -1,6 +1,7 @@
 //! Programs that start from the memory that an earlier run has left: that run, and the module that
 //! is made of what it left.
 
+mod calls;
 mod go;
 mod image;
 pub mod module;
@@ -24,7 +25,7 @@ use wasmtime::{
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 /// Changes when another snapshot is made of the same module.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// What a build may have asked the host for, by the bits of `fb_snapshot_module`: exports of the
 /// snapshot tell.
@@ -295,7 +296,8 @@ impl Snapshot {
         let Poll::Ready(module) = rewriting.poll(&mut Context::from_waker(Waker::noop())) else {
             return Err(Error::msg("its rewriting waits"));
         };
-        image::finish(&module?, asked)
+        let finished = image::finish(&module?, asked)?;
+        Ok(calls::direct(&finished)?.unwrap_or(finished))
     }
 }
 

@@ -141,6 +141,78 @@ TEST(Snapshot, SegmentsThatAreNamedStay) {
   EXPECT_EQ(printed(from->program), "5");
 }
 
+constexpr std::uint8_t kTableSection = 4;
+
+// Whether a module has a section, and it is not of nothing.
+bool has_section(const Wasm& wasm, std::uint8_t wanted) {
+  for (std::size_t at = 8; at < wasm.size();) {
+    const std::uint8_t id = wasm[at++];
+    std::size_t size = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      size |= static_cast<std::size_t>(wasm[at] & 0x7FU) << shift;
+      if ((wasm[at++] & 0x80U) == 0) break;
+    }
+    if (id == wanted && wasm[at] != 0) return true;
+    at += size;
+  }
+  return false;
+}
+
+// A reactor that prints what the function in that slot makes of the digit 4.
+std::string calling(std::string_view slot, std::string_view extra = "") {
+  return reactor("",
+                 fmt::format(R"((i32.store8 (i32.const 100)
+                       (call_indirect (param i32) (result i32) (i32.const 52) {})))",
+                             slot),
+                 fmt::format(R"((table 12 funcref)
+    (func $plus_one (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func $plus_two (param i32) (result i32) (i32.add (local.get 0) (i32.const 2)))
+    (func $other (param i64) (result i64) (local.get 0))
+    (elem (i32.const 2) $plus_one $other $plus_two)
+    (elem (i32.const 7) $plus_two $plus_one $plus_two)
+    (elem (i32.const 9) $plus_one)
+    {})",
+                             extra));
+}
+
+TEST(Snapshot, CallsThroughATableDoWithoutIt) {
+  for (const auto& [slot, digit] : {std::pair{2, "5"}, {4, "6"}, {7, "6"}, {8, "5"}, {9, "5"}}) {
+    const auto from = started(calling(fmt::format("(i32.const {})", slot)));
+    ASSERT_TRUE(from) << from.error().message;
+    EXPECT_FALSE(has_section(from->wasm, kTableSection));
+    EXPECT_EQ(printed(from->program), digit) << slot;
+  }
+}
+
+TEST(Snapshot, CallsThatTrappedStillDo) {
+  // In front of what is in the table, of another type, a hole, behind it, beyond the table, huge.
+  for (const int slot : {0, 1, 3, 5, 10, 11, 12, 5'000, -1}) {
+    const auto from = started(calling(fmt::format("(i32.const {})", slot)));
+    ASSERT_TRUE(from) << from.error().message;
+    const auto run = run_blocking(from->program, kReactorEntry, Resumption::from_snapshot, {});
+    EXPECT_EQ(run.ending.kind, EndKind::trapped) << slot;
+  }
+}
+
+TEST(Snapshot, ATableThatIsUsedOtherwiseStays) {
+  const std::string slot = "(i32.const 4)";
+  for (const std::string_view other : {
+           R"((func (drop (table.get (i32.const 0)))))",
+           R"((func (drop (table.size))))",
+           R"((func (drop (ref.func $plus_one))))",
+           R"((func (drop (call_indirect (param i64) (result i64) (i64.const 0) (i32.const 3)))))",
+           R"((elem declare func $plus_one))",
+           R"((global funcref (ref.func $plus_one)))",
+           R"((table 1 funcref))",
+           R"((table 1 funcref (ref.func $plus_one)))",
+       }) {
+    const auto from = started(calling(slot, other));
+    ASSERT_TRUE(from) << other << ": " << from.error().message;
+    EXPECT_TRUE(has_section(from->wasm, kTableSection)) << other;
+    EXPECT_EQ(printed(from->program), "6") << other;
+  }
+}
+
 TEST(Snapshot, TellsWhatWasAskedFor) {
   const auto from = started(reactor("(drop (call $random (i32.const 500) (i32.const 8)))"));
   ASSERT_TRUE(from) << from.error().message;
