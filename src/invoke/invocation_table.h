@@ -1,14 +1,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace funcd::invoke {
 
 // Owns a worker's invocations. A key names one for ever: once it is gone its key finds nothing,
-// though its slot is used again. That makes keys safe in posted handlers and wakers.
+// though its slot is used again. That makes keys safe in posted handlers and wakers. Slots keep
+// their memory: as much as there were at once.
 template <class T>
 class InvocationTable {
  public:
@@ -25,23 +27,22 @@ class InvocationTable {
     free_.pop_back();
     Slot& slot = slots_[index];
     const Key key = (static_cast<Key>(slot.generation) << 32) | index;
-    slot.value = std::make_unique<T>(key, std::forward<Args>(args)...);
     ++size_;
-    return *slot.value;
+    return slot.value.emplace(key, std::forward<Args>(args)...);
   }
 
   // The one of that key, or null when it is gone.
   [[nodiscard]] T* find(Key key) {
     Slot& slot = slots_[static_cast<std::uint32_t>(key)];
-    return slot.generation == key >> 32 ? slot.value.get() : nullptr;
+    return slot.generation == key >> 32 && slot.value ? &*slot.value : nullptr;
   }
 
   void erase(Key key) {
     const auto index = static_cast<std::uint32_t>(key);
     Slot& slot = slots_[index];
-    // Out of the slot first: what the destructor calls may use the table.
-    const std::unique_ptr<T> gone = std::move(slot.value);
+    // Found no more from here on: what the destructor calls may use the table.
     ++slot.generation;
+    slot.value.reset();
     free_.push_back(index);
     --size_;
   }
@@ -51,9 +52,9 @@ class InvocationTable {
  private:
   struct Slot {
     std::uint32_t generation = 0;
-    std::unique_ptr<T> value;
+    std::optional<T> value;
   };
-  std::vector<Slot> slots_;
+  std::deque<Slot> slots_;  // stay where they are
   std::vector<std::uint32_t> free_;
   std::size_t size_ = 0;
 };
