@@ -18,8 +18,9 @@ struct JsonNode {
   std::uint32_t size = 0;      // of text(); of a container: how many elements or members
   std::uint32_t span = 1;      // nodes of this value, itself included
   JsonKind kind = JsonKind::null;
-  bool boolean = false;   // of a boolean
-  bool is_plain = false;  // a string that was written without escapes, and needs none
+  bool boolean = false;  // of a boolean
+  // A string that was written without escapes, and needs none: text() is within the document's.
+  bool is_plain = false;
 
   // A number as it was written; a string decoded, UTF-8.
   [[nodiscard]] std::string_view text() const { return {data, size}; }
