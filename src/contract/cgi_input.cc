@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,10 +40,11 @@ class Variables {
   Variables(engine::StringBlock& env, const registry::Manifest& manifest)
       : env_(env), manifest_(manifest) {}
 
-  void add(std::string_view name, std::string_view value) {
+  void add(std::string_view name, std::initializer_list<std::string_view> value) {
     const auto is_same = [&](const auto& each) { return each.first == name; };
     if (std::none_of(manifest_.env.begin(), manifest_.env.end(), is_same)) env_.add(name, value);
   }
+  void add(std::string_view name, std::string_view value) { add(name, {value}); }
 
   // "accept-language" as HTTP_ACCEPT_LANGUAGE.
   void add_field(std::string_view field, std::string_view value) {
@@ -107,14 +109,27 @@ std::size_t script_size_of(std::string_view route, std::string_view path) {
   return std::min(at, path.size());
 }
 
-std::string decoded(std::string_view path) {
-  return http::percent_decode(path).value_or(std::string(path));
-}
+// A path as it was meant: itself, where nothing in it is encoded.
+class DecodedPath {
+ public:
+  explicit DecodedPath(std::string_view raw) : text_(raw) {
+    if (raw.find('%') == raw.npos) return;
+    if (auto decoded = http::percent_decode(raw)) text_ = decoded_ = *std::move(decoded);
+  }
+  DecodedPath(const DecodedPath&) = delete;
+  DecodedPath& operator=(const DecodedPath&) = delete;
+  [[nodiscard]] std::string_view text() const { return text_; }
 
-// An absolute target is one already (RFC 9112 3.2.2).
-std::string full_url(const http::RequestHead& head) {
-  if (!head.target.starts_with('/')) return std::string(head.target);
-  return fmt::format("http://{}{}", head.host.empty() ? "localhost" : head.host, head.target);
+ private:
+  std::string decoded_;
+  std::string_view text_;
+};
+
+void add_url(Variables& variables, const http::RequestHead& head) {
+  // An absolute target is one already (RFC 9112 3.2.2).
+  if (!head.target.starts_with('/')) return variables.add("X_FULL_URL", head.target);
+  variables.add("X_FULL_URL",
+                {"http://", head.host.empty() ? "localhost" : head.host, head.target});
 }
 
 }  // namespace
@@ -148,13 +163,13 @@ void add_cgi_variables(engine::StringBlock& env, const Call& call) {
   variables.add("SERVER_PROTOCOL", head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
   add_server(variables, head.host);
   variables.add("REQUEST_METHOD", head.method);
-  variables.add("SCRIPT_NAME", decoded(head.path.substr(0, script_size)));
+  variables.add("SCRIPT_NAME", DecodedPath(head.path.substr(0, script_size)).text());
   const std::string_view raw_path_info = head.path.substr(script_size);
-  const std::string path_info = decoded(raw_path_info);
-  variables.add("PATH_INFO", path_info);
+  const DecodedPath path_info(raw_path_info);
+  variables.add("PATH_INFO", path_info.text());
   // The guest's own tree is the only one that a path could be translated to.
-  if (!call.revision.mounts.empty() && !path_info.empty()) {
-    variables.add("PATH_TRANSLATED", path_info);
+  if (!call.revision.mounts.empty() && !path_info.text().empty()) {
+    variables.add("PATH_TRANSLATED", path_info.text());
   }
   variables.add("QUERY_STRING", head.query);
   variables.add("REMOTE_ADDR", head.remote_address);
@@ -169,12 +184,12 @@ void add_cgi_variables(engine::StringBlock& env, const Call& call) {
   add_fields(variables, head.fields);
   variables.add("X_MATCHED_ROUTE", call.revision.route);
   variables.add("X_RAW_PATH_INFO", raw_path_info);
-  variables.add("X_FULL_URL", full_url(head));
-  variables.add("http_path", decoded(head.path));
+  add_url(variables, head);
+  variables.add("http_path", DecodedPath(head.path).text());
   variables.add("http_method", head.method);
   variables.add("http_host", head.host);
   variables.add("http_query", head.query);
-  variables.add("remote_addr", fmt::format("{}:{}", head.remote_address, head.remote_port));
+  variables.add("remote_addr", {head.remote_address, ":", fmt::to_string(head.remote_port)});
 }
 
 }  // namespace funcd::contract

@@ -107,6 +107,13 @@ Shaped shape_automatic(const Call& call, const engine::Ending& ending, std::stri
   return shape_cgi(call, ending, std::move(out));
 }
 
+// What a function has whatever it is asked.
+void add_own_environment(const Call& call, engine::GuestInput& input) {
+  if (!call.asks_for_environment) return;
+  input.args.add(call.revision.function->name);
+  for (const auto& [key, value] : call.revision.manifest.env) input.env.add(key, value);
+}
+
 // DATA is on stdin: arguments and environment are those of its start-up. They are given again,
 // because a program may ask for them only now.
 std::variant<Prepared, Failure> prepare_reactor(const Call& call) {
@@ -114,8 +121,7 @@ std::variant<Prepared, Failure> prepare_reactor(const Call& call) {
   auto failure = append_data(call, prepared.document);
   if (failure && !does_without_data(call.revision)) return *std::move(failure);
   if (failure) prepared.document.clear();
-  prepared.input.args.add(call.revision.function->name);
-  for (const auto& [key, value] : call.revision.manifest.env) prepared.input.env.add(key, value);
+  add_own_environment(call, prepared.input);
   return prepared;
 }
 
@@ -123,8 +129,7 @@ std::variant<Prepared, Failure> prepare_reactor(const Call& call) {
 std::variant<Prepared, Failure> prepare_wws(const Call& call) {
   Prepared prepared;
   if (auto failure = append_wws_document(call, prepared.document)) return *std::move(failure);
-  prepared.input.args.add(call.revision.function->name);
-  for (const auto& [key, value] : call.revision.manifest.env) prepared.input.env.add(key, value);
+  add_own_environment(call, prepared.input);
   return prepared;
 }
 
@@ -132,7 +137,6 @@ std::variant<Prepared, Failure> prepare_wws(const Call& call) {
 
 std::variant<Prepared, Failure> prepare(const Call& call) {
   constexpr std::size_t kEnvBytes = 1024;  // what most environments need
-  constexpr std::size_t kEnvStrings = 32;
   const registry::Revision& revision = call.revision;
   if (!is_served(revision.contract)) {
     return Failure{Reason::internal,
@@ -147,14 +151,11 @@ std::variant<Prepared, Failure> prepare(const Call& call) {
   if (failure && !does_without_data(revision)) return *std::move(failure);
   Prepared prepared;
   prepared.stdin_bytes = call.body;
+  if (!call.asks_for_environment) return prepared;
   prepared.input.args.add(revision.function->name);
   if (revision.contract == ContractKind::cgi) add_cgi_arguments(prepared.input.args, call);
   engine::StringBlock& env = prepared.input.env;
-  if (is_data(revision)) {
-    env.reserve(data.size() + sizeof("DATA=") + kEnvBytes / 4, revision.manifest.env.size() + 1);
-  } else {
-    env.reserve(data.size() + kEnvBytes, kEnvStrings);
-  }
+  env.reserve(data.size() + (is_data(revision) ? kEnvBytes / 4 : kEnvBytes));
   for (const auto& [key, value] : revision.manifest.env) env.add(key, value);
   if (!failure && !sets(revision.manifest, "DATA")) env.add("DATA", data);
   if (!is_data(revision)) add_cgi_variables(env, call);

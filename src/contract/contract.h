@@ -25,6 +25,8 @@ struct Call {
   // The body goes to stdin in parts, and is not here.
   bool is_body_in_parts = false;
   const storage::KvMap* kv = nullptr;  // the function's store; null where its contract has none
+  // The guest can ask for arguments and environment; else it is given none.
+  bool asks_for_environment = true;
 };
 
 // Why there is no proper response: the word for machines, the sentence for people.

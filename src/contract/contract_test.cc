@@ -167,6 +167,32 @@ TEST(Contract, ContractsThatAreNotServedFail) {
   }
 }
 
+TEST(Contract, WhoCannotAskForAnEnvironmentIsGivenNone) {
+  for (const ContractKind contract :
+       {ContractKind::automatic, ContractKind::data, ContractKind::cgi, ContractKind::wws}) {
+    TestCall test;
+    test.revision.contract = contract;
+    test.revision.manifest.env = {{"GREETING", "hello"}};
+    test.set_body("application/octet-stream", "body");
+    Call call = test.call();
+    EXPECT_NE(std::get<Prepared>(prepare(call)).input.env.count(), 0U);
+    call.asks_for_environment = false;
+    const auto prepared = std::get<Prepared>(prepare(call));
+    EXPECT_EQ(prepared.input.env.count(), 0U);
+    EXPECT_EQ(prepared.input.args.count(), 0U);
+    EXPECT_TRUE(prepared.stdin_bytes == "body" || contract == ContractKind::wws);
+  }
+}
+
+TEST(Contract, WhatIsNoDataIsRefusedWhoeverAsks) {
+  TestCall test;
+  test.revision.contract = ContractKind::data;
+  test.head.query = "a=%";
+  Call call = test.call();
+  call.asks_for_environment = false;
+  EXPECT_EQ(std::get<Failure>(prepare(call)).reason, Reason::bad_request);
+}
+
 TEST(Contract, AReactorGetsDataOnStdinAndItsEnvironmentOnly) {
   TestCall test;
   test.revision.contract = ContractKind::reactor;

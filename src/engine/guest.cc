@@ -5,24 +5,25 @@
 namespace funcd::engine {
 
 void StringBlock::add(std::string_view text) {
-  offsets_.push_back(static_cast<std::uint32_t>(bytes_.size()));
   bytes_.append(text.substr(0, text.find('\0'))).push_back('\0');
+  ++count_;
 }
 
-void StringBlock::add(std::string_view key, std::string_view value) {
-  offsets_.push_back(static_cast<std::uint32_t>(bytes_.size()));
-  bytes_.append(key).append(1, '=').append(value.substr(0, value.find('\0'))).push_back('\0');
-}
-
-void StringBlock::reserve(std::size_t bytes, std::size_t count) {
-  bytes_.reserve(bytes);
-  offsets_.reserve(count);
+void StringBlock::add(std::string_view key, std::initializer_list<std::string_view> value) {
+  const std::size_t start = bytes_.size();
+  bytes_.append(key).push_back('=');
+  for (const std::string_view piece : value) bytes_.append(piece);
+  bytes_.resize(std::min(bytes_.find('\0', start), bytes_.size()));
+  bytes_.push_back('\0');
+  ++count_;
 }
 
 std::vector<std::string_view> StringBlock::strings() const {
   std::vector<std::string_view> all;
-  all.reserve(offsets_.size());
-  for (const std::uint32_t offset : offsets_) all.emplace_back(bytes_.c_str() + offset);
+  all.reserve(count_);
+  for (std::size_t at = 0; at < bytes_.size(); at += all.back().size() + 1) {
+    all.emplace_back(bytes_.c_str() + at);
+  }
   return all;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,20 +18,20 @@ class StringBlock {
  public:
   // Appends one string. A NUL inside ends the string early, as it would for the guest.
   void add(std::string_view text);
-  // Appends "key=value".
-  void add(std::string_view key, std::string_view value);
-  // Room for `bytes` and `count` strings in one allocation.
-  void reserve(std::size_t bytes, std::size_t count);
+  // Appends "key=value", the value given in pieces.
+  void add(std::string_view key, std::initializer_list<std::string_view> value);
+  void add(std::string_view key, std::string_view value) { add(key, {value}); }
+  // Room for `bytes` in one allocation.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
 
   [[nodiscard]] std::string_view bytes() const { return bytes_; }
-  // Where each string begins in bytes().
-  [[nodiscard]] std::span<const std::uint32_t> offsets() const { return offsets_; }
+  [[nodiscard]] std::size_t count() const { return count_; }
   // Each string without its NUL.
   [[nodiscard]] std::vector<std::string_view> strings() const;
 
  private:
   std::string bytes_;
-  std::vector<std::uint32_t> offsets_;
+  std::size_t count_ = 0;
 };
 
 // A folder of the host that a guest sees. Nothing outside of it is ever reached.

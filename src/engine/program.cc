@@ -15,6 +15,15 @@ std::string_view name_of(Tier tier) {
   return tier == Tier::baseline ? "baseline" : "optimized";
 }
 
+namespace {
+
+// Of a module: a component may ask for it through any of its interfaces.
+bool is_for_environment(const Extern& import) {
+  return import.name.starts_with("args_") || import.name.starts_with("environ_");
+}
+
+}  // namespace
+
 Program::Program(fb_program* program, FileAccess files, Tier tier, EpochTicker& ticker,
                  std::shared_ptr<const void> place)
     : program_(program), files_(files), tier_(tier), ticker_(&ticker), place_(std::move(place)) {
@@ -41,6 +50,8 @@ Program::Program(fb_program* program, FileAccess files, Tier tier, EpochTicker& 
     default:
       break;
   }
+  asks_for_environment_ = kind_ != ProgramKind::module ||
+                          std::any_of(imports_.begin(), imports_.end(), is_for_environment);
   std::uint64_t max = 0;
   fb_program_memory(program_, &memory_bytes_min_, &max);
   if (max != std::numeric_limits<std::uint64_t>::max()) memory_bytes_max_ = max;
@@ -67,6 +78,7 @@ Program& Program::operator=(Program&& other) noexcept {
   std::swap(place_, other.place_);
   std::swap(imports_, other.imports_);
   std::swap(exports_, other.exports_);
+  asks_for_environment_ = other.asks_for_environment_;
   asked_before_ = other.asked_before_;
   memory_bytes_min_ = other.memory_bytes_min_;
   memory_bytes_max_ = other.memory_bytes_max_;

@@ -60,6 +60,8 @@ class Program {
   [[nodiscard]] bool has_export(std::string_view name) const;
   // Why a component that does not answer requests does not, and what to do about it.
   [[nodiscard]] std::string why_no_http() const;
+  // Whether its guests can ask for their arguments or their environment.
+  [[nodiscard]] bool asks_for_environment() const { return asks_for_environment_; }
   // Of one that starts from a snapshot: what the run that left it has asked for.
   [[nodiscard]] const Asked& asked_before() const { return asked_before_; }
   // Of a module's linear memory: what it has at the start; and at most, when it says so.
@@ -79,6 +81,7 @@ class Program {
   ProgramKind kind_ = ProgramKind::module;
   std::vector<Extern> imports_;
   std::vector<Extern> exports_;
+  bool asks_for_environment_ = true;
   Asked asked_before_;
   std::uint64_t memory_bytes_min_ = 0;
   std::optional<std::uint64_t> memory_bytes_max_;

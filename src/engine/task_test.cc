@@ -114,9 +114,34 @@ TEST(Task, EnvironmentArrivesAsGiven) {
   const auto program =
       program_of(module_with("(drop (call $environ_sizes_get (i32.const 0) (i32.const 4)))"
                              "(drop (call $environ_get (i32.const 128) (i32.const 256)))" +
-                             print(256, 22)));
+                             print(0, 8) + print(128, 8) + print(256, 22)));
   const GuestRun result = run(program, std::move(input));
-  EXPECT_EQ(result.out, std::string("DATA={\"age\":20}\0NUL=a\0", 22));
+  const std::string sizes("\2\0\0\0\26\0\0\0", 8);
+  const std::string pointers("\0\1\0\0\20\1\0\0", 8);
+  EXPECT_EQ(result.out, sizes + pointers + std::string("DATA={\"age\":20}\0NUL=a\0", 22));
+}
+
+TEST(Task, ANulEndsAStringWhereverItStands) {
+  StringBlock block;
+  block.add(std::string_view("a\0b", 3));
+  block.add(std::string_view("K\0", 2), "v");
+  block.add("X", {std::string_view("1\0", 2), "2"});
+  block.add("Y", {"1", "", "2"});
+  EXPECT_THAT(block.strings(), testing::ElementsAre("a", "K", "X=1", "Y=12"));
+  EXPECT_EQ(block.count(), 4U);
+}
+
+TEST(Task, WhetherAProgramCanAskForItsEnvironmentIsKnown) {
+  const auto importing = [](std::string_view name) {
+    return program_of(fmt::format(
+        R"((module (import "wasi_snapshot_preview1" "{}" (func (param i32 i32) (result i32)))
+             (func (export "_start"))))",
+        name));
+  };
+  EXPECT_TRUE(importing("environ_get").asks_for_environment());
+  EXPECT_TRUE(importing("environ_sizes_get").asks_for_environment());
+  EXPECT_TRUE(importing("args_get").asks_for_environment());
+  EXPECT_FALSE(importing("random_get").asks_for_environment());
 }
 
 TEST(Task, ReadsStdin) {

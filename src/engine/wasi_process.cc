@@ -23,16 +23,17 @@ Answer give_strings(HostCall& call, const StringBlock& strings, std::uint32_t po
   const auto into = call.memory.bytes(buffer, text.size());
   if (!into) return call.bad_pointer();
   std::copy(text.begin(), text.end(), into->begin());
-  for (const std::uint32_t offset : strings.offsets()) {
-    if (!call.memory.store<std::uint32_t>(pointers, buffer + offset)) return call.bad_pointer();
-    pointers += sizeof(std::uint32_t);
+  for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
+    const auto pointer = static_cast<std::uint32_t>(buffer + at);
+    if (!call.memory.store(pointers, pointer)) return call.bad_pointer();
+    pointers += sizeof(pointer);
   }
   return Errno::success;
 }
 
 Answer give_sizes(HostCall& call, const StringBlock& strings, std::uint32_t count,
                   std::uint32_t bytes) {
-  if (!call.memory.store(count, static_cast<std::uint32_t>(strings.offsets().size()))) {
+  if (!call.memory.store(count, static_cast<std::uint32_t>(strings.count()))) {
     return call.bad_pointer();
   }
   return call.give(bytes, static_cast<std::uint32_t>(strings.bytes().size()));

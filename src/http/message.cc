@@ -8,10 +8,6 @@
 namespace funcd::http {
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
 // Fields that frame a message or belong to one connection (RFC 9110 7.6.1): the session alone
 // writes them, or else a response could be made to end elsewhere than it does.
 bool is_written_by_session(std::string_view name) {
@@ -55,12 +51,6 @@ bool may_be_trailer(std::string_view name) {
          std::none_of(kForbidden.begin(), kForbidden.end(), [name](std::string_view forbidden) {
            return equals_ignoring_case(name, forbidden);
          });
-}
-
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return left.size() == right.size() &&
-         std::equal(left.begin(), left.end(), right.begin(),
-                    [](char a, char b) { return lower(a) == lower(b); });
 }
 
 std::optional<std::string_view> RequestHead::field(std::string_view name) const {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "http/characters.h"
 
 namespace funcd::http {
 
@@ -66,6 +69,12 @@ struct Response {
 [[nodiscard]] bool may_be_trailer(std::string_view name);
 
 // Field names and hosts compare so.
-[[nodiscard]] bool equals_ignoring_case(std::string_view left, std::string_view right);
+[[nodiscard]] constexpr bool equals_ignoring_case(std::string_view left, std::string_view right) {
+  if (left.size() != right.size()) return false;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    if (left[i] != right[i] && lower(left[i]) != lower(right[i])) return false;
+  }
+  return true;
+}
 
 }  // namespace funcd::http

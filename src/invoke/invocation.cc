@@ -182,7 +182,13 @@ void Invocation::on_timer() {
 }
 
 contract::Call Invocation::call() const {
-  return {*revision_, exchange_.head(), params_, body_.whole(), body_.is_in_parts(), kv_.get()};
+  return {.revision = *revision_,
+          .head = exchange_.head(),
+          .params = params_,
+          .body = body_.whole(),
+          .is_body_in_parts = body_.is_in_parts(),
+          .kv = kv_.get(),
+          .asks_for_environment = program_->asks_for_environment()};
 }
 
 void Invocation::start() {
