@@ -3,9 +3,10 @@
 use crate::answer::{Outparam, Slot};
 use crate::component::ComponentGuest;
 use http::{Request, uri};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use wasmtime::component::Accessor;
 use wasmtime::{Result, Store};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
@@ -61,6 +62,13 @@ pub async fn run<T>(
     store.set_epoch_deadline(1);
     let result = body(&mut store).await;
     (result, store)
+}
+
+/// Has the host do what it can do at once of what it still has to do for a guest that has ended: hand
+/// on what the guest has written, and that it will write no more.
+pub fn catch_up(store: &mut Store<ComponentGuest>) {
+    let run = pin!(store.run_concurrent(async |_: &Accessor<_>| pending::<()>().await));
+    let _ = run.poll(&mut Context::from_waker(Waker::noop()));
 }
 
 async fn answer_2(

@@ -6,7 +6,7 @@ use crate::component::{ComponentGuest, Role, new_store};
 use crate::files::runtime;
 use crate::host::GuestPointer;
 use crate::http_body::{Inbox, Piece, RequestBody, ResponseBody};
-use crate::http_instance::{Callee, HttpInstance, Run, answer};
+use crate::http_instance::{Callee, HttpInstance, Run, answer, catch_up};
 use crate::http_request::{Field, Head, headers_of, request_of};
 use crate::program::{Code, Program};
 use crate::surroundings::Shared;
@@ -133,22 +133,28 @@ impl HttpTask {
         }
     }
 
-    /// The run has ended well. Its instance stays when another request would find it as if nothing
-    /// were left of this one.
-    fn keep_instance(&mut self, store: Store<ComponentGuest>, service: Option<Service>) {
-        // A body that is not all there may need what the instance still holds, or its end.
-        let is_whole = |body: &mut ResponseBody| body.gather();
-        if !self.keeps_instance || !self.body.as_mut().is_none_or(is_whole) {
+    /// The run has ended well. Its instance stays when the next request would find nothing of this one
+    /// that is under way.
+    fn keep_instance(&mut self, mut store: Store<ComponentGuest>, service: Option<Service>) {
+        let (true, Some(service)) = (self.keeps_instance, service) else {
+            return;
+        };
+        if let Some(body) = &mut self.body
+            && !body.gather()
+        {
+            catch_up(&mut store);
+            // What is still not all there may need the instance's end.
+            if !body.gather() {
+                return;
+            }
+        }
+        if store.data().hooks.is_sending() {
             return;
         }
         if let Some(inbox) = &self.inbox {
             inbox.close();
         }
-        if let Some(service) = service
-            && !store.data().hooks.is_sending()
-        {
-            self.instance = Some(Box::new(HttpInstance { store, service }));
-        }
+        self.instance = Some(Box::new(HttpInstance { store, service }));
     }
 }
 

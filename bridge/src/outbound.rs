@@ -200,7 +200,8 @@ impl WasiHttpHooks for Hooks {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };
         // On threads of its own: neither resolver nor TLS takes the worker's time.
-        let sending = Spawned(runtime().spawn(send(policy, request, options, self.sending.clone())));
+        let sending =
+            Spawned(runtime().spawn(send(policy, request, options, self.sending.clone())));
         Box::new(async move {
             let (response, connection) = sending.await?;
             let io: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(connection);

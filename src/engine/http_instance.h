@@ -9,8 +9,8 @@
 namespace funcd::engine {
 
 // An instance of a wasi:http component, which an HttpTask makes, and gives away once it can answer
-// another request. Nothing of the guest runs between two requests. Used by one thread at a time; what
-// its task was made with outlives it, but for what belongs to one request.
+// another request. Nothing of the guest runs between two requests. Used by one thread at a time;
+// what its task was made with outlives it, but for what belongs to one request.
 class HttpInstance {
  public:
   HttpInstance() = default;

@@ -78,10 +78,9 @@ void HttpTask::start(const Program& program, const HttpRequestHead& head, const 
   } else {
     const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
     const Surroundings* const surroundings = options.surroundings;
-    task_ = fb_http_task_new(program.program_, &bridge_head, &*instance_->state_, &bridge_limits,
-                             &instance_->usage_,
-                             surroundings != nullptr ? surroundings->surroundings_ : nullptr,
-                             waker, error.out());
+    task_ = fb_http_task_new(
+        program.program_, &bridge_head, &*instance_->state_, &bridge_limits, &instance_->usage_,
+        surroundings != nullptr ? surroundings->surroundings_ : nullptr, waker, error.out());
   }
   if (task_ != nullptr) {
     if (options.keeps_instance) fb_http_task_keep(task_);

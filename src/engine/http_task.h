@@ -81,9 +81,9 @@ struct HttpTaskOptions {
 };
 
 // One request to a component's wasi:http export (incoming-handler 0.2 or handler 0.3), in a fresh
-// instance or in one that has answered another, polled to its end. Request body in, response head and body out, each piecewise, with
-// bounds that hold the guest back. Used by one thread at a time. Dropping it ends the guest,
-// wherever it is.
+// instance or in one that has answered another, polled to its end. Request body in, response head
+// and body out, each piecewise, with bounds that hold the guest back. Used by one thread at a time.
+// Dropping it ends the guest, wherever it is.
 //
 // How it is driven: poll() first, again after `runnable` when others had their turn, and whenever
 // the waker says so (it is called for all that the task waits for, feed() and take_body()
@@ -147,9 +147,9 @@ class HttpTask {
   // Of a body at its end.
   [[nodiscard]] std::vector<HttpField> trailers() const;
 
-  // The instance, as the task's last act: of a component of 0.3 that has ended well within its limits,
-  // with all of its response, and has left no request of its own under way. Else null, and it is gone
-  // with the task. It was to be kept.
+  // The instance, as the task's last act: of a component of 0.3 that has ended well within its
+  // limits, with all of its response, and has left no request of its own under way. Else null, and
+  // it is gone with the task. It was to be kept.
   [[nodiscard]] std::unique_ptr<HttpInstance> take_instance();
 
  private:

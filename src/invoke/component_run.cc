@@ -32,8 +32,8 @@ ComponentRun::ComponentRun(http::Exchange& exchange, RequestBody& body,
       deadline_(limits.deadline),
       stdio_(limits_.stderr_bytes),
       is_reuse_(instance != nullptr),
-      task_(task_for(exchange.head(), revision, program, std::move(instance), stdio_, limits,
-                     waker)),
+      task_(
+          task_for(exchange.head(), revision, program, std::move(instance), stdio_, limits, waker)),
       is_head_request_(exchange.head().method == "HEAD"),
       is_fed_(!exchange.head().has_body) {}
 

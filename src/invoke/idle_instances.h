@@ -15,9 +15,9 @@
 
 namespace funcd::invoke {
 
-// Instances of components that wait for another request to their revision: those of one worker. Each
-// takes a slot of the engine's pool and all of its memory, so they are few, and wait for seconds.
-// Everything is for the worker's thread but size().
+// Instances of components that wait for another request to their revision: those of one worker.
+// Each takes a slot of the engine's pool and all of its memory, so they are few, and wait for
+// seconds. Everything is for the worker's thread but size().
 class IdleInstances {
  public:
   using Instance = std::unique_ptr<engine::HttpInstance>;
@@ -29,8 +29,8 @@ class IdleInstances {
   // That of this revision which has waited least; null when none does.
   [[nodiscard]] Instance take(const registry::Revision& revision);
   // `program` is the revision's, and stays in memory meanwhile.
-  void keep(std::shared_ptr<const registry::Revision> revision,
-            registry::LazyProgram::Pin program, Instance instance);
+  void keep(std::shared_ptr<const registry::Revision> revision, registry::LazyProgram::Pin program,
+            Instance instance);
   // Drops those whose revision the catalog does not have.
   void drop_stale(const registry::Catalog& catalog);
   // Drops all, and keeps none from now on.
@@ -39,19 +39,22 @@ class IdleInstances {
   [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
-  // In the order in which they go: the instance first.
+  // In the order of what goes last.
   struct Idle {
-    TimePoint since;
+    Idle(IdleInstances& owner, std::shared_ptr<const registry::Revision> revision,
+         registry::LazyProgram::Pin program, Instance instance);
+
+    IdleInstances& owner;
     std::shared_ptr<const registry::Revision> revision;
     registry::LazyProgram::Pin program;
     Instance instance;
+    Timer timer;
   };
-  void drop_old();
-  void on_change();
+  void count();
 
+  TimerWheel& timers_;
   std::list<Idle> idle_;  // oldest first
   std::size_t count_max_;
-  Timer timer_;  // for the oldest, or earlier
   std::atomic<std::size_t> size_{0};
 };
 

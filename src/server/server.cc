@@ -26,7 +26,8 @@ constexpr int kSmokers = 4;
 // Instances that are kept back for the builder's probes and for runs that are just ending.
 constexpr std::uint32_t kInstancesReserved = 4;
 
-// Instances that wait for another request: of one worker, and of all, as each has mappings and memory.
+// Instances that wait for another request: of one worker, and of all, as each has mappings and
+// memory.
 constexpr std::uint32_t kIdleInstancesOfWorker = 64;
 constexpr std::uint32_t kIdleInstancesMax = 1'024;
 std::uint32_t idle_instances_of(std::size_t workers) {

@@ -20,7 +20,7 @@ struct InvocationRecord {
   Reason reason = Reason::none;
   Duration elapsed{};        // from the head of the request to the response
   Duration guest_elapsed{};  // of which the guest had the CPU
-  bool is_reuse = false;       // of an instance that has answered another request
+  bool is_reuse = false;     // of an instance that has answered another request
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t stderr_bytes_dropped = 0;  // over the function's limit
