@@ -62,7 +62,8 @@ class HttpInstanceTest : public testing::Test {
                          const TaskLimits& limits = limits_until(Clock::now() + milliseconds(5000)),
                          bool keeps_instance = true) {
     DroppedStdio stdio;
-    HttpTask task(program, {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}}, stdio,
+    HttpTask task(program,
+                  {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}}, stdio,
                   limits, {.instance = std::move(instance), .keeps_instance = keeps_instance});
     while (task.poll() != HttpTask::State::done) {
     }
@@ -172,8 +173,8 @@ TEST_F(HttpInstanceTest, DroppedWithinARequestItIsGone) {
   const Program program = program_of(http3_component(on(2, kLoops)));
   auto first = answer(program, nullptr);
   DroppedStdio stdio;
-  HttpTask task(program, {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}}, stdio,
-                limits_until(Clock::now() + milliseconds(5000)),
+  HttpTask task(program, {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}},
+                stdio, limits_until(Clock::now() + milliseconds(5000)),
                 {.instance = std::move(first.instance), .keeps_instance = true});
   EXPECT_EQ(task.poll(), HttpTask::State::runnable);
   EXPECT_EQ(task.take_instance(), nullptr);
