@@ -6,10 +6,15 @@
 namespace funcd::invoke {
 namespace {
 
-// Some 30 ms without a wait.
-const std::string kWorks =
-    "(loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))"
-    " (br_if $again (i32.lt_u (local.get $i) (i32.const 30000000))))";
+// Without a wait.
+std::string works(int rounds) {
+  return fmt::format(
+      "(loop $again (local.set $i (i32.add (local.get $i) (i32.const 1)))"
+      " (br_if $again (i32.lt_u (local.get $i) (i32.const {}))))",
+      rounds);
+}
+// Some 10 ms of it.
+const std::string kWorks = works(30'000'000);
 
 std::string on(int count, const std::string& body) {
   return fmt::format("(if (i32.eq (global.get $count) (i32.const {})) (then {}))", count, body);
@@ -133,6 +138,19 @@ TEST_F(ComponentReuseTest, OneThatWorksWhileItsRevisionIsReplacedIsNotKept) {
   ASSERT_FALSE(exchange.response());
   serve({std::make_shared<registry::Revision>(*f)});
   EXPECT_EQ(response_to(exchange).status, 201);
+  EXPECT_EQ(dispatcher_.instances_idle(), 0U);
+}
+
+TEST_F(ComponentReuseTest, OneThatBeginsAfterItsRevisionWasReplacedIsNotKept) {
+  const auto f = counting("f", 10, works(3'000'000), {.concurrency = 1});
+  serve({f});
+  FakeExchange first("GET", "/f");
+  FakeExchange second("GET", "/f");
+  dispatcher_.on_request(first);
+  dispatcher_.on_request(second);  // waits for its turn
+  serve({std::make_shared<registry::Revision>(*f)});
+  EXPECT_EQ(response_to(first).status, 201);
+  EXPECT_EQ(response_to(second).status, 201);
   EXPECT_EQ(dispatcher_.instances_idle(), 0U);
 }
 

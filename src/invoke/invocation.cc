@@ -72,6 +72,7 @@ void Invocation::begin(std::shared_ptr<const registry::Revision> revision,
                        std::vector<registry::PathParam> params, CanaryClient client) {
   timer_.disarm();
   client_ = client;
+  publication_ = dispatcher_.publications_;
   revision_ = std::move(revision);
   params_ = std::move(params);
   phase_ = Phase::reading;
@@ -221,7 +222,6 @@ void Invocation::launch() {
 }
 
 void Invocation::launch_component(const engine::TaskLimits& limits) {
-  publication_ = dispatcher_.publications_;
   run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_,
                                        dispatcher_.idle_.take(*revision_), limits,
                                        engine::Waker{&Dispatcher::wake, &dispatcher_, key_});

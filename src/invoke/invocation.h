@@ -98,7 +98,7 @@ class Invocation final : public http::ExchangeListener {
   RequestBody body_;
   std::uint64_t id_;
   TimePoint began_at_;
-  std::uint64_t publication_ = 0;  // the dispatcher's catalog when the guest began
+  std::uint64_t publication_ = 0;  // the dispatcher's, when this met its revision
   Phase phase_ = Phase::routing;
   Reason patience_reason_ = Reason::none;
   Timer timer_;
