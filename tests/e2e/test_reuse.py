@@ -107,7 +107,7 @@ def test_a_body_that_is_not_read_harms_no_later_request(server):
 def test_many_clients_at_once(server):
     def ask(number):
         with server.connect() as connection:
-            return [connection.request("GET", f"/many/body?{number}") for _ in range(20)]
+            return [connection.request("GET", f"/many/{number}/body") for _ in range(20)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = [answer for each in pool.map(ask, range(8)) for answer in each]
     assert len(answers) == 160
