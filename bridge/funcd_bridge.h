@@ -17,6 +17,7 @@ typedef struct fb_program fb_program;
 typedef struct fb_task fb_task;
 typedef struct fb_snapshot fb_snapshot;
 typedef struct fb_http_task fb_http_task;
+typedef struct fb_http_instance fb_http_instance;
 typedef struct fb_surroundings fb_surroundings;
 
 /* Bytes that the bridge has allocated. */
@@ -67,6 +68,7 @@ typedef struct fb_host {
 
 typedef struct fb_engine_options {
   uint32_t instances_max;
+  uint32_t idle_instances_max; /* beside those: between two requests */
   uint32_t table_elements_max;
   uint64_t memory_bytes_ceiling;
   uint64_t keep_resident_bytes;
@@ -217,6 +219,16 @@ fb_http_task* fb_http_task_new(const fb_program* program, const fb_http_head* he
                                const fb_limits* limits, fb_usage* usage,
                                const fb_surroundings* surroundings, const fb_waker* waker,
                                fb_bytes* error);
+/* Another request to an instance, which belongs to the task from here on, or is gone when this fails.
+ * `guest` and `usage` that it was made with hold for this run too. */
+fb_http_task* fb_http_task_again(fb_http_instance* instance, const fb_http_head* head,
+                                 const fb_waker* waker, fb_bytes* error);
+/* Has the instance stay when its run has ended well. */
+void fb_http_task_keep(fb_http_task* task);
+/* The instance of a run that is done, for another request; null when there is none: of 0.2, of a run
+ * that has failed, or that has left something under way. It runs nothing of itself. Not thread-safe. */
+fb_http_instance* fb_http_take_instance(fb_http_task* task);
+void fb_http_instance_delete(fb_http_instance* instance);
 enum {
   FB_DONE = 0,     /* the run is over; `ending` is filled, once */
   FB_RUNNABLE = 1, /* to be polled again */

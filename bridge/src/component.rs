@@ -3,12 +3,13 @@
 use crate::engine::Calls;
 use crate::host::{GuestPointer, Host};
 use crate::outbound::Hooks;
+use crate::program::Program;
 use crate::surroundings::Surroundings;
 use crate::task::Limiter;
 use std::sync::Arc;
 use wasmparser::{CanonicalFunction, CanonicalOption};
 use wasmtime::component::{self, HasData, InstancePre, Linker, Resource, ResourceTable};
-use wasmtime::{Engine, Result, bail};
+use wasmtime::{Engine, Result, Store, UpdateDeadline, bail};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -22,14 +23,14 @@ const FIELD_BYTES_MAX: usize = 128 << 10;
 /// Resources of the host that one guest may hold at once.
 const RESOURCES_MAX: usize = 16 << 10;
 /// What one call of the host may make it copy.
-pub const HOSTCALL_BYTES_MAX: usize = 16 << 20;
+const HOSTCALL_BYTES_MAX: usize = 16 << 20;
 
 /// The interfaces that are served, for those who are told that theirs is not.
 const SERVED_02: (&str, &str) = ("0.2.0", "0.2.12");
 const SERVED_03: &str = "0.3.0";
 const PACKAGES: [&str; 7] = ["cli", "clocks", "filesystem", "http", "io", "random", "sockets"];
 
-/// A store's data: one component's run.
+/// A store's data: one component's instance.
 pub struct ComponentGuest {
     pub pointer: GuestPointer,
     pub host: &'static Host,
@@ -58,6 +59,22 @@ impl ComponentGuest {
         let hooks = Hooks::new(surroundings.outbound.clone());
         ComponentGuest { pointer, host, limiter, table, surroundings, hooks, wasi, http }
     }
+}
+
+/// A store under its guest's limits, interrupted at each epoch of a run.
+pub fn new_store(program: &Program, guest: ComponentGuest) -> Store<ComponentGuest> {
+    let mut store = Store::new(&program.engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
+    let on_epoch = program.host.on_epoch;
+    store.epoch_deadline_callback(move |context| {
+        if unsafe { on_epoch(context.data().pointer.0) } {
+            Err(crate::host::stopped())
+        } else {
+            Ok(UpdateDeadline::Yield(1))
+        }
+    });
+    store
 }
 
 impl WasiView for ComponentGuest {

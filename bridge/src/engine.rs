@@ -26,7 +26,7 @@ const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 64;
 const TABLES_PER_INSTANCE: u32 = 2;
 const TABLES_PER_COMPONENT_MAX: u32 = 16;
 const COMPONENT_INSTANCE_BYTES_MAX: usize = 1 << 20;
-/// A component that waits in the middle of a call may run on one more.
+/// A component that waits in the middle of a call may run on one more, and be idle with both.
 const SPARE_STACKS: u32 = 4;
 /// Of the slots that map images, the share that keeps a finished instance's pages for the next of
 /// the same function. Each may hold `keep_resident_bytes`, until its program leaves memory; with fewer of them
@@ -45,6 +45,7 @@ const IMAGE_BYTES_MAX: u64 = 256 << 20;
 #[derive(Clone, Copy)]
 pub struct Options {
     instances_max: u32,
+    idle_instances_max: u32,
     table_elements_max: u32,
     memory_bytes_ceiling: u64,
     keep_resident_bytes: u64,
@@ -68,7 +69,8 @@ pub struct BridgeEngine {
     components: OnceLock<component::Linker<ComponentGuest>>,
     /// For those that are called concurrently. A call in an engine that can do that costs twice as
     /// much, whether it does or not; so this is one of its own, made for the first of them. Its pool
-    /// is as large as the other: who runs a guest sees to it that there are not too many of both.
+    /// is as large as the other, and has room for idle instances: who runs a guest sees to it that
+    /// there are not too many of both.
     concurrent: OnceLock<component::Linker<ComponentGuest>>,
     options: Options,
     /// For the runs that snapshots are made of.
@@ -163,7 +165,8 @@ enum Memories {
 
 fn config(options: &Options, calls: Calls, memories: Memories) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::default();
-    let instances = options.instances_max;
+    let idle = if calls == Calls::Concurrent { options.idle_instances_max } else { 0 };
+    let instances = options.instances_max.saturating_add(idle);
     let keep_resident = options.keep_resident_bytes as usize;
     pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
         .total_component_instances(instances)

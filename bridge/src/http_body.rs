@@ -11,9 +11,9 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 /// `FB_REQUEST_BUFFER_BYTES`.
 pub const REQUEST_BUFFER_BYTES: usize = 64 << 10;
-/// What a guest that is cut short can have sent and not yet had taken; a body that it only passes on
-/// has no such bound.
-const CUT_BYTES_MAX: usize = 256 << 10;
+/// What a guest that has ended can have sent and not yet had taken; a body that it only passes on has
+/// no such bound.
+const GATHERED_BYTES_MAX: usize = 256 << 10;
 const CUT: &str = "the guest ended before its body did";
 
 /// A request's body between the host, which feeds it, and whoever reads it.
@@ -69,6 +69,14 @@ impl Inbox {
         if let Some(reader) = reader {
             reader.wake();
         }
+    }
+
+    /// Its request is over: whoever still holds the reader's side gets no more of it.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.is_dropped = true;
+        state.bytes = BytesMut::new();
+        state.end = Some(Err(Error::ConnectionTerminated));
     }
 }
 
@@ -181,22 +189,30 @@ impl ResponseBody {
         }
     }
 
+    /// Takes what is there without a wait, as far as there is room for it, and says whether that is
+    /// all of the body.
+    pub fn gather(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut room = GATHERED_BYTES_MAX;
+        while self.last.is_none() && room > 0 {
+            match self.poll_body(&mut context) {
+                Poll::Ready(Ok(Some(bytes))) => {
+                    room = room.saturating_sub(bytes.len());
+                    self.ready.push_back(bytes);
+                }
+                Poll::Ready(Ok(None)) => self.last = Some(Ok(())),
+                Poll::Ready(Err(why)) => self.last = Some(Err(why)),
+                Poll::Pending => break,
+            }
+        }
+        self.last.is_some()
+    }
+
     /// The guest is about to go before its time: what it has sent is kept, and unless that is all
     /// of it, the body fails after it.
     pub fn cut(&mut self) {
-        let mut context = Context::from_waker(Waker::noop());
-        let mut room = CUT_BYTES_MAX;
-        while self.last.is_none() {
-            match self.poll_body(&mut context) {
-                Poll::Ready(Ok(Some(bytes))) if bytes.len() <= room => {
-                    room -= bytes.len();
-                    self.ready.push_back(bytes);
-                }
-                Poll::Ready(Ok(Some(_))) => self.last = Some(Err(CUT.into())),
-                Poll::Ready(Ok(None)) => self.last = Some(Ok(())),
-                Poll::Ready(Err(why)) => self.last = Some(Err(why)),
-                Poll::Pending => self.last = Some(Err(CUT.into())),
-            }
+        if !self.gather() {
+            self.last = Some(Err(CUT.into()));
         }
     }
 

@@ -1,28 +1,25 @@
 //! One request to a component, polled by the host.
 
 use crate::alarm::{Alarm, BodyAlarm, Phase};
-use crate::answer::{Answer, Outparam, Slot};
-use crate::component::{ComponentGuest, HOSTCALL_BYTES_MAX, Role};
+use crate::answer::{Answer, Slot};
+use crate::component::{ComponentGuest, Role, new_store};
 use crate::files::runtime;
 use crate::host::GuestPointer;
 use crate::http_body::{Inbox, Piece, RequestBody, ResponseBody};
+use crate::http_instance::{Callee, HttpInstance, Run, answer, catch_up};
 use crate::http_request::{Field, Head, headers_of, request_of};
 use crate::program::{Code, Program};
 use crate::surroundings::Shared;
 use crate::task::{Ending, HostWaker, Limiter, Limits, Usage, describe};
 use crate::{Bytes, give, slice};
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use std::ffi::{c_char, c_void};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use wasmtime::{Result, Store, UpdateDeadline, bail};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
+use wasmtime::{Result, Store, bail};
+use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::p3::bindings::Service;
 
 const DONE: i32 = 0;
 const RUNNABLE: i32 = 1;
@@ -42,11 +39,12 @@ const TOO_LARGE: i32 = 0;
 const TIMED_OUT: i32 = 1;
 const MALFORMED: i32 = 2;
 
-type Run = Pin<Box<dyn Future<Output = (Result<()>, Store<ComponentGuest>)>>>;
-
 /// `fb_http_task`.
 pub struct HttpTask {
     run: Option<Run>,
+    keeps_instance: bool,
+    /// Of a run that has ended well.
+    instance: Option<Box<HttpInstance>>,
     alarm: Arc<Alarm>,
     run_waker: Waker,
     body_waker: Option<Waker>,
@@ -59,6 +57,42 @@ pub struct HttpTask {
 }
 
 impl HttpTask {
+    fn new(head: &Head, waker: Option<&HostWaker>) -> Box<HttpTask> {
+        let alarm = Arc::new(Alarm::new(waker.copied()));
+        Box::new(HttpTask {
+            run: None,
+            keeps_instance: false,
+            instance: None,
+            run_waker: alarm.clone().into(),
+            alarm,
+            body_waker: None,
+            inbox: None,
+            slot: Slot::default(),
+            head: None,
+            body: None,
+            is_head_request: unsafe { head.method.bytes() } == b"HEAD",
+        })
+    }
+
+    fn begin(
+        &mut self,
+        head: &Head,
+        mut store: Store<ComponentGuest>,
+        callee: Callee,
+    ) -> Result<()> {
+        let body = if head.has_body {
+            let inbox = Arc::new(Inbox::default());
+            self.inbox = Some(inbox.clone());
+            let host = self.body_waker().clone();
+            RequestBody { inbox, host }.boxed_unsync()
+        } else {
+            Empty::new().map_err(|never| match never {}).boxed_unsync()
+        };
+        let request = request_of(head, body, &mut store.data_mut().hooks.depth)?;
+        self.run = Some(answer(store, callee, request, self.slot.clone()));
+        Ok(())
+    }
+
     fn body_waker(&mut self) -> &Waker {
         let alarm = &self.alarm;
         self.body_waker.get_or_insert_with(|| Arc::new(BodyAlarm(alarm.clone())).into())
@@ -98,6 +132,30 @@ impl HttpTask {
             body.cut();
         }
     }
+
+    /// The run has ended well. Its instance stays when the next request would find nothing of this one
+    /// that is under way.
+    fn keep_instance(&mut self, mut store: Store<ComponentGuest>, service: Option<Service>) {
+        let (true, Some(service)) = (self.keeps_instance, service) else {
+            return;
+        };
+        if let Some(body) = &mut self.body
+            && !body.gather()
+        {
+            catch_up(&mut store);
+            // What is still not all there may need the instance's end.
+            if !body.gather() {
+                return;
+            }
+        }
+        if store.data().hooks.is_sending() {
+            return;
+        }
+        if let Some(inbox) = &self.inbox {
+            inbox.close();
+        }
+        self.instance = Some(Box::new(HttpInstance { store, service }));
+    }
 }
 
 /// # Safety
@@ -113,34 +171,28 @@ pub unsafe extern "C" fn fb_http_task_new(
     waker: Option<&HostWaker>,
     error: &mut Bytes,
 ) -> Option<Box<HttpTask>> {
-    let alarm = Arc::new(Alarm::new(waker.copied()));
-    let mut task = Box::new(HttpTask {
-        run: None,
-        run_waker: alarm.clone().into(),
-        alarm,
-        body_waker: None,
-        inbox: None,
-        slot: Slot::default(),
-        head: None,
-        body: None,
-        is_head_request: unsafe { head.method.bytes() } == b"HEAD",
-    });
+    let mut task = HttpTask::new(head, waker);
     let limiter = Limiter::new(*limits, usage);
-    let begun = begin(&mut task, program, head, GuestPointer(guest), limiter, surroundings);
+    let begun = store_for(program, GuestPointer(guest), limiter, surroundings)
+        .and_then(|(store, callee)| task.begin(head, store, callee));
     give(begun, error)?;
     Some(task)
 }
 
-fn begin(
-    task: &mut HttpTask,
+/// A fresh store, and what is to be called in it.
+fn store_for(
     program: &'static Program,
-    head: &Head,
     pointer: GuestPointer,
     limiter: Limiter,
     surroundings: Option<&Shared>,
-) -> Result<()> {
+) -> Result<(Store<ComponentGuest>, Callee)> {
     let Code::Component(component) = &program.code else {
         bail!("it is a module, not a component");
+    };
+    let callee = match &component.role {
+        Role::Http2(pre) => Callee::Second(pre),
+        Role::Http3(pre) => Callee::Third(pre),
+        Role::Command(_) | Role::Other => bail!("it answers no HTTP requests"),
     };
     let surroundings = surroundings.map(|shared| shared.0.clone()).unwrap_or_default();
     let wasi = if surroundings.has_mounts() {
@@ -148,101 +200,41 @@ fn begin(
     } else {
         None
     };
-    let mut guest = ComponentGuest::new(pointer, program.host, limiter, surroundings, wasi);
-    let body = if head.has_body {
-        let inbox = Arc::new(Inbox::default());
-        task.inbox = Some(inbox.clone());
-        let host = task.body_waker().clone();
-        RequestBody { inbox, host }.boxed_unsync()
-    } else {
-        Empty::new().map_err(|never| match never {}).boxed_unsync()
-    };
-    let request = request_of(head, body, &mut guest.hooks.depth)?;
-    let scheme =
-        if unsafe { head.scheme.bytes() } == b"https" { Scheme::Https } else { Scheme::Http };
-    let slot = task.slot.clone();
-    task.run = Some(match &component.role {
-        Role::Http2(pre) => Box::pin(run(program, guest, async move |store| {
-            answer_2(store, pre, scheme, request, slot).await
-        })),
-        Role::Http3(pre) => Box::pin(run(program, guest, async move |store| {
-            answer_3(store, pre, request, slot).await
-        })),
-        Role::Command(_) | Role::Other => bail!("it answers no HTTP requests"),
-    });
-    Ok(())
+    let guest = ComponentGuest::new(pointer, program.host, limiter, surroundings, wasi);
+    Ok((new_store(program, guest), callee))
 }
 
-/// A fresh store for one run, which outlives what happens in it.
-pub async fn run(
-    program: &'static Program,
-    guest: ComponentGuest,
-    body: impl AsyncFnOnce(&mut Store<ComponentGuest>) -> Result<()>,
-) -> (Result<()>, Store<ComponentGuest>) {
-    let mut store = Store::new(&program.engine, guest);
-    store.limiter(|guest| &mut guest.limiter);
-    store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
-    let on_epoch = program.host.on_epoch;
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |context| {
-        if unsafe { on_epoch(context.data().pointer.0) } {
-            Err(crate::host::stopped())
-        } else {
-            Ok(UpdateDeadline::Yield(1))
-        }
-    });
-    let result = body(&mut store).await;
-    (result, store)
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_http_task_again(
+    instance: Box<HttpInstance>,
+    head: &Head,
+    waker: Option<&HostWaker>,
+    error: &mut Bytes,
+) -> Option<Box<HttpTask>> {
+    let _runtime = runtime().enter();
+    let mut task = HttpTask::new(head, waker);
+    let HttpInstance { mut store, service } = *instance;
+    store.data_mut().hooks.depth = 0;
+    give(task.begin(head, store, Callee::Again(service)), error)?;
+    Some(task)
 }
 
-async fn answer_2(
-    store: &mut Store<ComponentGuest>,
-    pre: &ProxyPre<ComponentGuest>,
-    scheme: Scheme,
-    request: Request<WasiBody>,
-    slot: Slot,
-) -> Result<()> {
-    let proxy = pre.instantiate_async(&mut *store).await?;
-    let request = store.data_mut().http().new_incoming_request(scheme, request)?;
-    let out = Outparam(slot);
-    let out = store
-        .data_mut()
-        .http()
-        .new_response_outparam_from_callback(move |answer| out.0.give(answer))?;
-    proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_http_task_keep(task: &mut HttpTask) {
+    task.keeps_instance = true;
 }
 
-/// How the sending of a message has gone, once that is known.
-type Sent = Pin<Box<dyn Future<Output = std::result::Result<(), Error>> + Send>>;
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_http_take_instance(task: &mut HttpTask) -> Option<Box<HttpInstance>> {
+    task.instance.take()
+}
 
-async fn answer_3(
-    store: &mut Store<ComponentGuest>,
-    pre: &ServicePre<ComponentGuest>,
-    request: Request<WasiBody>,
-    slot: Slot,
-) -> Result<()> {
-    use wasmtime_wasi_http::p3;
-    let service = pre.instantiate_async(&mut *store).await?;
-    store
-        .run_concurrent(async |accessor| -> Result<()> {
-            let (request, sent) = accessor.with(|mut store| {
-                let (request, sent) =
-                    p3::Request::from_http(store.data_mut().http().hooks, request);
-                (request, Box::pin(sent) as Sent)
-            });
-            match service.handle(accessor, request).await? {
-                Ok(response) => {
-                    let response =
-                        accessor.with(|mut store| response.into_http(&mut store, sent))?;
-                    slot.give::<Error>(Ok(response));
-                }
-                Err(code) => slot.give(Err(code)),
-            }
-            // What the guest still does: it writes its body, and perhaps more.
-            poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-            Ok(())
-        })
-        .await?
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_http_instance_delete(instance: Box<HttpInstance>) {
+    let _runtime = runtime().enter();
+    drop(instance);
 }
 
 #[unsafe(no_mangle)]
@@ -260,7 +252,16 @@ pub extern "C" fn fb_http_task_poll(task: &mut HttpTask, ending: &mut Ending) ->
         }
         Poll::Ready((result, store)) => {
             task.settle(result.is_ok());
-            drop(store);
+            let result = match result {
+                Ok(service) => {
+                    task.keep_instance(store, service);
+                    Ok(())
+                }
+                Err(error) => {
+                    drop(store);
+                    Err(error)
+                }
+            };
             task.run = None;
             task.alarm.begin_poll();
             task.alarm.set(Phase::Polling, Phase::Idle);

@@ -9,6 +9,7 @@ mod files;
 mod fold;
 mod host;
 mod http_body;
+mod http_instance;
 mod http_request;
 mod http_task;
 mod outbound;

@@ -139,11 +139,18 @@ pub struct Hooks {
     policy: Option<Arc<Policy>>,
     /// How often this server's name is in the request's own cdn-loop.
     pub depth: usize,
+    /// Held by each request that is sent, and by the body of its response.
+    sending: Arc<()>,
 }
 
 impl Hooks {
     pub fn new(policy: Option<Arc<Policy>>) -> Hooks {
-        Hooks { policy, depth: 0 }
+        Hooks { policy, depth: 0, sending: Arc::default() }
+    }
+
+    /// Whether the guest has a request under way, or a response in hand.
+    pub fn is_sending(&self) -> bool {
+        Arc::strong_count(&self.sending) > 1
     }
 }
 
@@ -193,7 +200,8 @@ impl WasiHttpHooks for Hooks {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };
         // On threads of its own: neither resolver nor TLS takes the worker's time.
-        let sending = Spawned(runtime().spawn(send(policy, request, options)));
+        let sending =
+            Spawned(runtime().spawn(send(policy, request, options, self.sending.clone())));
         Box::new(async move {
             let (response, connection) = sending.await?;
             let io: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(connection);
@@ -232,6 +240,7 @@ async fn send(
     policy: Arc<Policy>,
     request: Request<WasiBody>,
     options: Option<RequestOptions>,
+    sending: Arc<()>,
 ) -> Result<(Response<WasiBody>, Spawned<Result<(), Error>>), Error> {
     let target = Target::of(request.uri())?;
     let options = options.unwrap_or_default();
@@ -256,7 +265,7 @@ async fn send(
         let body = Bounded::new(body.map_err(hyper_error), response_bytes_max, |max| {
             Error::HttpResponseBodySize(Some(max))
         });
-        Timed::new(body, between).boxed_unsync()
+        Timed::new(body, between, sending).boxed_unsync()
     });
     Ok((response, connection))
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
@@ -57,12 +58,14 @@ pub struct Timed<B> {
     between: Duration,
     timer: Pin<Box<Sleep>>,
     is_waiting: bool,
+    _held: Arc<()>,
 }
 
 impl<B> Timed<B> {
-    /// Must be called where the runtime is entered.
-    pub fn new(body: B, between: Duration) -> Timed<B> {
-        Timed { body, between, timer: Box::pin(sleep(between)), is_waiting: false }
+    /// Must be called where the runtime is entered. `held` goes with the body.
+    pub fn new(body: B, between: Duration, held: Arc<()>) -> Timed<B> {
+        let timer = Box::pin(sleep(between));
+        Timed { body, between, timer, is_waiting: false, _held: held }
     }
 }
 

@@ -1,9 +1,9 @@
 //! One guest run as a future that C++ polls.
 
-use crate::component::{Component, ComponentGuest, Role};
+use crate::component::{self, Component, ComponentGuest, Role};
 use crate::files::{self, Files};
 use crate::host::{Guest, GuestPointer, Stopped, exited};
-use crate::http_task;
+use crate::http_instance;
 use crate::program::{Code, Module, Program, START};
 use crate::{Bytes, give, one_line, text};
 use std::ffi::{c_char, c_void};
@@ -200,7 +200,8 @@ async fn run_component(
     entry: &str,
     guest: ComponentGuest,
 ) -> Result<()> {
-    let (result, _) = http_task::run(program, guest, async move |store| {
+    let store = component::new_store(program, guest);
+    let (result, _) = http_instance::run(store, async move |store| {
         let Role::Command(command) = &component.role else {
             component.pre.instantiate_async(&mut *store).await?;
             return if entry.is_empty() {

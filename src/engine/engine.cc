@@ -94,15 +94,23 @@ std::uint32_t max_map_count() {
   return file >> count ? count : kMaxMapCountDefault;
 }
 
-std::uint32_t instances_that_fit() {
-  const std::uint32_t mappings = max_map_count();
-  if (mappings <= kMappingsReserved) return kInstancesMin;
-  return std::max((mappings - kMappingsReserved) / kMappingsPerInstance, kInstancesMin);
+// What the process needs beside instances that run.
+std::uint64_t mappings_reserved(const EngineOptions& options) {
+  return std::uint64_t{options.idle_instances_max} * kMappingsPerInstance + kMappingsReserved;
 }
 
-std::uint32_t programs_that_fit(std::uint32_t instances) {
+std::uint32_t instances_that_fit(const EngineOptions& options) {
+  const std::uint64_t mappings = max_map_count();
+  const std::uint64_t reserved = mappings_reserved(options);
+  if (mappings <= reserved) return kInstancesMin;
+  return std::max(static_cast<std::uint32_t>((mappings - reserved) / kMappingsPerInstance),
+                  kInstancesMin);
+}
+
+std::uint32_t programs_that_fit(const EngineOptions& options) {
   constexpr std::uint32_t kProgramsMin = 16;
-  const std::uint64_t taken = std::uint64_t{instances} * kMappingsPerInstance + kMappingsReserved;
+  const std::uint64_t taken =
+      std::uint64_t{options.instances_max} * kMappingsPerInstance + mappings_reserved(options);
   const std::uint32_t mappings = max_map_count();
   if (mappings <= taken) return kProgramsMin;
   return std::max(static_cast<std::uint32_t>(mappings - taken) / kMappingsPerProgram, kProgramsMin);
@@ -111,6 +119,7 @@ std::uint32_t programs_that_fit(std::uint32_t instances) {
 Result<fb_engine*> make_engine(const EngineOptions& options, Tier tier) {
   const fb_engine_options bridge_options = {
       .instances_max = options.instances_max,
+      .idle_instances_max = options.idle_instances_max,
       .table_elements_max = kTableElementsMax,
       .memory_bytes_ceiling = options.memory_bytes_ceiling,
       .keep_resident_bytes = options.keep_resident_bytes,
@@ -128,20 +137,20 @@ Result<fb_engine*> make_engine(const EngineOptions& options, Tier tier) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
-  const std::uint32_t fit = instances_that_fit();
+  const std::uint32_t fit = instances_that_fit(options);
   if (options.instances_max > fit) {
     return fail(
         "{} instances at once do not fit into vm.max_map_count: at most {} do; raise it with "
         "'sysctl vm.max_map_count={}' or ask for fewer",
         options.instances_max, fit,
-        options.instances_max * kMappingsPerInstance + kMappingsReserved);
+        options.instances_max * kMappingsPerInstance + mappings_reserved(options));
   }
   std::unique_ptr<Engine> engine(new Engine(options));
   if (options.instances_max == 0) {
     engine->options_.instances_max = std::min(fit, kInstancesMaxDefault);
   }
   if (options.programs_max == 0) {
-    engine->options_.programs_max = programs_that_fit(engine->options_.instances_max);
+    engine->options_.programs_max = programs_that_fit(engine->options_);
   }
   engine->engine_ = TRY(make_engine(engine->options_, Tier::optimized));
   CHECK(!fb_has_pagemap_scan() || are_pagemap_scans_seen());

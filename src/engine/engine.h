@@ -21,6 +21,8 @@ struct EngineOptions {
   // Instances alive at once, over all functions. 0: as many as the kernel's vm.max_map_count
   // allows, at most 2,000.
   std::uint32_t instances_max = 0;
+  // Beside those: instances that wait for another request.
+  std::uint32_t idle_instances_max = 0;
   // Programs loaded at once. 0: as many as vm.max_map_count allows beside the instances.
   std::uint32_t programs_max = 0;
   // What one instance's memory may be limited to at the most.

@@ -15,6 +15,38 @@ namespace funcd::engine {
 enum class Linking : std::uint8_t { plain, shimmed };
 inline Linking linking = Linking::plain;
 
+// Error codes as the standard has them, 0.2 and 0.3, within the instance type of wasi:http/types.
+inline constexpr std::string_view kHttpErrorCode = R"(
+    (type $dns0 (record (field "rcode" (option string)) (field "info-code" (option u16))))
+    (export "DNS-error-payload" (type $dns (eq $dns0)))
+    (type $tls0 (record (field "alert-id" (option u8)) (field "alert-message" (option string))))
+    (export "TLS-alert-received-payload" (type $tls (eq $tls0)))
+    (type $size0 (record (field "field-name" (option string)) (field "field-size" (option u32))))
+    (export "field-size-payload" (type $size (eq $size0)))
+    (type $code0 (variant (case "DNS-timeout") (case "DNS-error" $dns)
+      (case "destination-not-found") (case "destination-unavailable")
+      (case "destination-IP-prohibited") (case "destination-IP-unroutable")
+      (case "connection-refused") (case "connection-terminated") (case "connection-timeout")
+      (case "connection-read-timeout") (case "connection-write-timeout")
+      (case "connection-limit-reached") (case "TLS-protocol-error")
+      (case "TLS-certificate-error") (case "TLS-alert-received" $tls)
+      (case "HTTP-request-denied") (case "HTTP-request-length-required")
+      (case "HTTP-request-body-size" (option u64)) (case "HTTP-request-method-invalid")
+      (case "HTTP-request-URI-invalid") (case "HTTP-request-URI-too-long")
+      (case "HTTP-request-header-section-size" (option u32))
+      (case "HTTP-request-header-size" (option $size))
+      (case "HTTP-request-trailer-section-size" (option u32))
+      (case "HTTP-request-trailer-size" $size) (case "HTTP-response-incomplete")
+      (case "HTTP-response-header-section-size" (option u32))
+      (case "HTTP-response-header-size" $size) (case "HTTP-response-body-size" (option u64))
+      (case "HTTP-response-trailer-section-size" (option u32))
+      (case "HTTP-response-trailer-size" $size)
+      (case "HTTP-response-transfer-coding" (option string))
+      (case "HTTP-response-content-coding" (option string)) (case "HTTP-response-timeout")
+      (case "HTTP-upgrade-failed") (case "HTTP-protocol-error") (case "loop-detected")
+      (case "configuration-error") (case "internal-error" (option string))))
+    (export "error-code" (type $code (eq $code0))))";
+
 // A component in text whose wasi:http/incoming-handler@0.2 runs `body` with $request and $outparam,
 // and what such a body calls. Of the tests only.
 //
@@ -58,35 +90,8 @@ inline std::string http_component(std::string_view body, std::string_view functi
     (alias outer 1 $in (type $in0))
     (export "output-stream" (type $out (eq $out0)))
     (export "input-stream" (type $in (eq $in0)))
-    (type $dns0 (record (field "rcode" (option string)) (field "info-code" (option u16))))
-    (export "DNS-error-payload" (type $dns (eq $dns0)))
-    (type $tls0 (record (field "alert-id" (option u8)) (field "alert-message" (option string))))
-    (export "TLS-alert-received-payload" (type $tls (eq $tls0)))
-    (type $size0 (record (field "field-name" (option string)) (field "field-size" (option u32))))
-    (export "field-size-payload" (type $size (eq $size0)))
-    (type $code0 (variant (case "DNS-timeout") (case "DNS-error" $dns)
-      (case "destination-not-found") (case "destination-unavailable")
-      (case "destination-IP-prohibited") (case "destination-IP-unroutable")
-      (case "connection-refused") (case "connection-terminated") (case "connection-timeout")
-      (case "connection-read-timeout") (case "connection-write-timeout")
-      (case "connection-limit-reached") (case "TLS-protocol-error")
-      (case "TLS-certificate-error") (case "TLS-alert-received" $tls)
-      (case "HTTP-request-denied") (case "HTTP-request-length-required")
-      (case "HTTP-request-body-size" (option u64)) (case "HTTP-request-method-invalid")
-      (case "HTTP-request-URI-invalid") (case "HTTP-request-URI-too-long")
-      (case "HTTP-request-header-section-size" (option u32))
-      (case "HTTP-request-header-size" (option $size))
-      (case "HTTP-request-trailer-section-size" (option u32))
-      (case "HTTP-request-trailer-size" $size) (case "HTTP-response-incomplete")
-      (case "HTTP-response-header-section-size" (option u32))
-      (case "HTTP-response-header-size" $size) (case "HTTP-response-body-size" (option u64))
-      (case "HTTP-response-trailer-section-size" (option u32))
-      (case "HTTP-response-trailer-size" $size)
-      (case "HTTP-response-transfer-coding" (option string))
-      (case "HTTP-response-content-coding" (option string)) (case "HTTP-response-timeout")
-      (case "HTTP-upgrade-failed") (case "HTTP-protocol-error") (case "loop-detected")
-      (case "configuration-error") (case "internal-error" (option string))))
-    (export "error-code" (type $code (eq $code0)))
+)";
+  static constexpr std::string_view kMoreImports = R"(
     (type $bad0 (variant (case "invalid-syntax") (case "forbidden") (case "immutable")))
     (export "header-error" (type $bad (eq $bad0)))
     (export "fields" (type $fields (sub resource)))
@@ -229,10 +234,81 @@ inline std::string http_component(std::string_view body, std::string_view functi
   (instance $handler (export "handle" (func $handle)))
   (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))";
   std::string text = fmt::format(
-      "(component {} (core module $main {} {} (func (export \"handle\") (param $request i32) "
+      "(component {}{}{} (core module $main {} {} (func (export \"handle\") (param $request i32) "
       "(param $outparam i32) (local $a i32) (local $b i32) (local $c i32) {})) {})",
-      kImports, kCalls, functions, body, kExports);
+      kImports, kHttpErrorCode, kMoreImports, kCalls, functions, body, kExports);
   return linking == Linking::shimmed ? shimmed(std::move(text)) : text;
+}
+
+// A component in text whose wasi:http/handler@0.3 counts its requests in $count, runs `body`, and
+// answers with 200 and the count as status, without a body. Whatever it is given it keeps, and
+// never asks for. Of the tests only.
+inline std::string http3_component(std::string_view body) {
+  static constexpr std::string_view kTypes = R"(
+    (export "fields" (type $fields (sub resource)))
+    (export "request" (type $request (sub resource)))
+    (export "response" (type $response (sub resource)))
+    (type $trailers (future (result (option (own $fields)) (error $code))))
+    (export "[constructor]fields" (func (result (own $fields))))
+    (export "[static]response.new"
+      (func (param "headers" (own $fields)) (param "contents" (option (stream u8)))
+            (param "trailers" $trailers)
+            (result (tuple (own $response) (future (result (error $code)))))))
+    (export "[method]response.set-status-code"
+      (func (param "self" (borrow $response)) (param "status-code" u16) (result (result))))))
+  (alias export $http "fields" (type $fields))
+  (alias export $http "request" (type $request))
+  (alias export $http "response" (type $response))
+  (alias export $http "error-code" (type $code))
+  (type $trailers (future (result (option (own $fields)) (error $code))))
+  (core module $libc
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (unreachable)))
+  (core instance $libc (instantiate $libc))
+  (alias core export $libc "memory" (core memory $memory))
+  (alias core export $libc "realloc" (core func $realloc))
+  (core func $l_fields (canon lower (func $http "[constructor]fields")))
+  (core func $l_response (canon lower (func $http "[static]response.new") (memory $memory)))
+  (core func $l_status (canon lower (func $http "[method]response.set-status-code")))
+  (core func $l_new (canon future.new $trailers))
+  (core func $l_write (canon future.write $trailers async (memory $memory))))";
+  static constexpr std::string_view kCalls = R"(
+    (import "libc" "memory" (memory 1))
+    (import "host" "fields" (func $fields (result i32)))
+    (import "host" "response" (func $response (param i32 i32 i32 i32 i32)))
+    (import "host" "status" (func $status (param i32 i32) (result i32)))
+    (import "host" "new" (func $new (result i64)))
+    (import "host" "write" (func $write (param i32 i32) (result i32)))
+    (global $count (mut i32) (i32.const 0)))";
+  // The result lies at 256: a zero, and the response at 264. Trailers at 512 are none.
+  static constexpr std::string_view kAnswer = R"(
+      (local.set $ends (call $new))
+      (drop (call $write (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32)))
+                         (i32.const 512)))
+      (call $response (call $fields) (i32.const 0) (i32.const 0)
+                      (i32.wrap_i64 (local.get $ends)) (i32.const 128))
+      (drop (call $status (i32.load (i32.const 128))
+                          (i32.add (i32.const 200) (global.get $count))))
+      (i32.store (i32.const 264) (i32.load (i32.const 128)))
+      (i32.const 256))";
+  static constexpr std::string_view kExports = R"(
+  (core instance $main (instantiate $main
+    (with "libc" (instance $libc))
+    (with "host" (instance
+      (export "fields" (func $l_fields)) (export "response" (func $l_response))
+      (export "status" (func $l_status)) (export "new" (func $l_new))
+      (export "write" (func $l_write))))))
+  (func $handle async (param "request" (own $request))
+                      (result (result (own $response) (error $code)))
+    (canon lift (core func $main "handle") (memory $memory) (realloc $realloc)))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/handler@0.3.0" (instance $handler)))";
+  return fmt::format(
+      "(component (import \"wasi:http/types@0.3.0\" (instance $http {}{} "
+      "(core module $main {} (func (export \"handle\") (param $request i32) (result i32) "
+      "(local $i i32) (local $ends i64) "
+      "(global.set $count (i32.add (global.get $count) (i32.const 1))) {} {})) {})",
+      kHttpErrorCode, kTypes, kCalls, body, kAnswer, kExports);
 }
 
 // A body that answers with `text`, which lies at `offset`.

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "base/check.h"
 #include "engine/bridge_bytes.h"
@@ -45,11 +46,14 @@ std::optional<std::uint64_t> content_length_of(const std::vector<HttpField>& fie
 }  // namespace
 
 HttpTask::HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
-                   const TaskLimits& limits, const HttpTaskOptions& options)
-    : state_(GuestInput{}, stdio, limits),
+                   const TaskLimits& limits, HttpTaskOptions options)
+    : instance_(options.instance != nullptr ? std::move(options.instance)
+                                            : std::make_unique<HttpInstance>()),
       ticker_(*program.ticker_),
       wake_at_(limits.deadline),
       memory_bytes_max_(limits.memory_bytes_max) {
+  instance_->state_.emplace(GuestInput{}, stdio, limits);
+  ++instance_->requests_;
   start(program, head, limits, options);
 }
 
@@ -65,14 +69,23 @@ void HttpTask::start(const Program& program, const HttpRequestHead& head, const 
       .field_count = fields.size(),
       .has_body = head.has_body,
   };
-  const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
-  const fb_waker waker = {options.waker.wake, options.waker.context, options.waker.key};
+  const fb_waker bridge_waker = {options.waker.wake, options.waker.context, options.waker.key};
+  const fb_waker* const waker = options.waker.wake != nullptr ? &bridge_waker : nullptr;
   BridgeBytes error;
-  task_ = fb_http_task_new(
-      program.program_, &bridge_head, &state_, &bridge_limits, &usage_,
-      options.surroundings != nullptr ? options.surroundings->surroundings_ : nullptr,
-      waker.wake != nullptr ? &waker : nullptr, error.out());
-  if (task_ != nullptr) return;
+  if (instance_->idle_ != nullptr) {
+    task_ = fb_http_task_again(std::exchange(instance_->idle_, nullptr), &bridge_head, waker,
+                               error.out());
+  } else {
+    const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
+    const Surroundings* const surroundings = options.surroundings;
+    task_ = fb_http_task_new(
+        program.program_, &bridge_head, &*instance_->state_, &bridge_limits, &instance_->usage_,
+        surroundings != nullptr ? surroundings->surroundings_ : nullptr, waker, error.out());
+  }
+  if (task_ != nullptr) {
+    if (options.keeps_instance) fb_http_task_keep(task_);
+    return;
+  }
   is_done_ = true;
   answer_ = HttpAnswer::none;
   ending_ = Ending{EndKind::failed, 0, error.text(), {}};
@@ -84,7 +97,7 @@ HttpTask::~HttpTask() {
 
 HttpTask::State HttpTask::poll() {
   if (is_done_) return State::done;
-  if (has_waited_ && Clock::now() >= state_.deadline) {
+  if (has_waited_ && Clock::now() >= wake_at_) {
     run_out_of_time();
     return State::done;
   }
@@ -96,7 +109,7 @@ HttpTask::State HttpTask::poll() {
   }
   if (said == FB_DONE) {
     is_done_ = true;
-    ending_ = ending_of(ending, state_, usage_, memory_bytes_max_);
+    ending_ = ending_of(ending, *instance_->state_, instance_->usage_, memory_bytes_max_);
   }
   look_at_answer();
   if (is_done_) return State::done;
@@ -185,7 +198,7 @@ HttpBody HttpTask::take_body(std::string& into, std::size_t bytes_max) {
     default:
       break;
   }
-  if (is_done_ && Clock::now() >= state_.deadline) {
+  if (is_done_ && Clock::now() >= wake_at_) {
     body_error_ = "took longer than the function's limit";
     return HttpBody::failed;
   }
@@ -196,6 +209,15 @@ std::vector<HttpField> HttpTask::trailers() const {
   std::vector<HttpField> fields;
   fb_http_trailers(task_, &fields, &add_field);
   return fields;
+}
+
+std::unique_ptr<HttpInstance> HttpTask::take_instance() {
+  // One that was refused memory has none left for others either.
+  if (task_ == nullptr || instance_->usage_.is_growth_denied) return nullptr;
+  instance_->idle_ = fb_http_take_instance(task_);
+  if (instance_->idle_ == nullptr) return nullptr;
+  instance_->state_.reset();
+  return std::move(instance_);
 }
 
 }  // namespace funcd::engine

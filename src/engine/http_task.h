@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,7 +11,7 @@
 
 #include "base/clock.h"
 #include "engine/guest.h"
-#include "engine/guest_state.h"
+#include "engine/http_instance.h"
 #include "engine/program.h"
 #include "engine/stdio.h"
 #include "engine/surroundings.h"
@@ -74,12 +75,15 @@ enum class HttpBodyFailure : std::uint8_t {
 struct HttpTaskOptions {
   const Surroundings* surroundings = nullptr;  // null: no environment, no mounts, no outbound
   Waker waker{};                               // needed wherever the task may have to wait
+  // Of the same program and surroundings, under the same limits; null: a fresh one.
+  std::unique_ptr<HttpInstance> instance = nullptr;
+  bool keeps_instance = false;  // for take_instance()
 };
 
-// One request to a component's wasi:http export (incoming-handler 0.2 or handler 0.3) in a fresh
-// instance, polled to its end. Request body in, response head and body out, each piecewise, with
-// bounds that hold the guest back. Used by one thread at a time. Dropping it ends the guest,
-// wherever it is.
+// One request to a component's wasi:http export (incoming-handler 0.2 or handler 0.3), in a fresh
+// instance or in one that has answered another, polled to its end. Request body in, response head
+// and body out, each piecewise, with bounds that hold the guest back. Used by one thread at a time.
+// Dropping it ends the guest, wherever it is.
 //
 // How it is driven: poll() first, again after `runnable` when others had their turn, and whenever
 // the waker says so (it is called for all that the task waits for, feed() and take_body()
@@ -106,7 +110,7 @@ class HttpTask {
 
   // `program` is of kind http_component; it, `stdio` and what `options` borrows outlive the task.
   HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
-           const TaskLimits& limits, const HttpTaskOptions& options);
+           const TaskLimits& limits, HttpTaskOptions options);
   ~HttpTask();
   HttpTask(const HttpTask&) = delete;
   HttpTask& operator=(const HttpTask&) = delete;
@@ -117,7 +121,7 @@ class HttpTask {
   [[nodiscard]] TimePoint wake_at() const { return wake_at_; }
   [[nodiscard]] const Ending& ending() const { return ending_; }
   // Size of its linear memories, bytes; they only grow.
-  [[nodiscard]] std::uint64_t memory_bytes() const { return usage_.memory_bytes; }
+  [[nodiscard]] std::uint64_t memory_bytes() const { return instance_->usage_.memory_bytes; }
 
   // How much feed() would take now. Once nobody reads the body any more (the guest has dropped it,
   // or is done), everything is taken and dropped.
@@ -143,14 +147,18 @@ class HttpTask {
   // Of a body at its end.
   [[nodiscard]] std::vector<HttpField> trailers() const;
 
+  // The instance, as the task's last act: of a component of 0.3 that has ended well within its
+  // limits, with all of its response, and has left no request of its own under way. Else null, and
+  // it is gone with the task. It was to be kept.
+  [[nodiscard]] std::unique_ptr<HttpInstance> take_instance();
+
  private:
   void start(const Program& program, const HttpRequestHead& head, const TaskLimits& limits,
              const HttpTaskOptions& options);
   void look_at_answer();
   void run_out_of_time();
 
-  GuestState state_;
-  fb_usage usage_{0, false};
+  std::unique_ptr<HttpInstance> instance_;
   EpochTicker& ticker_;
   fb_http_task* task_ = nullptr;
   bool is_done_ = false;

@@ -94,6 +94,13 @@ bool Program::has_export(std::string_view name) const {
                      [&](const Extern& item) { return item.name == name; });
 }
 
+bool Program::answers_again() const {
+  return kind_ == ProgramKind::http_component &&
+         std::any_of(exports_.begin(), exports_.end(), [](const Extern& item) {
+           return item.name.starts_with("wasi:http/handler@0.3.");
+         });
+}
+
 std::string Program::why_no_http() const {
   for (const Extern& item : exports_) {
     if (!item.name.starts_with("wasi:http/")) continue;

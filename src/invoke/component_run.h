@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,10 +39,11 @@ class LoggedStdio final : public engine::Stdio {
 // has ended; one that is there as a whole at the guest's first pause is sent as a whole.
 class ComponentRun final : public Run {
  public:
-  // All that is given outlives the run.
+  // All that is given outlives the run. `instance` is one of the revision that has answered another
+  // request, or null.
   ComponentRun(http::Exchange& exchange, RequestBody& body, const registry::Revision& revision,
-               const engine::Program& program, const engine::TaskLimits& limits,
-               engine::Waker waker);
+               const engine::Program& program, std::unique_ptr<engine::HttpInstance> instance,
+               const engine::TaskLimits& limits, engine::Waker waker);
 
   [[nodiscard]] Step advance() override;
   [[nodiscard]] TimePoint wake_at() const override { return deadline_; }
@@ -49,6 +51,12 @@ class ComponentRun final : public Run {
   [[nodiscard]] Outcome outcome() override;
   [[nodiscard]] const KeptText& err() const override { return stdio_.kept(); }
   [[nodiscard]] std::string_view trace() const override { return task_.ending().trace; }
+  [[nodiscard]] bool is_reuse() const override { return is_reuse_; }
+
+  // At its end: the instance, when it can answer another request and is to.
+  [[nodiscard]] std::unique_ptr<engine::HttpInstance> take_instance() {
+    return task_.take_instance();
+  }
 
  private:
   using State = engine::HttpTask::State;
@@ -76,6 +84,7 @@ class ComponentRun final : public Run {
   const registry::Limits& limits_;
   TimePoint deadline_;
   LoggedStdio stdio_;
+  const bool is_reuse_;
   engine::HttpTask task_;
   State state_ = State::waiting;
   const bool is_head_request_;

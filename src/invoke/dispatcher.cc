@@ -44,6 +44,7 @@ Dispatcher::Dispatcher(Loop& loop, Admission& admission, DispatcherOptions optio
       admission_(admission),
       options_(std::move(options)),
       catalog_(std::make_shared<const registry::Catalog>()),
+      idle_(loop.timers(), options_.idle_instances_max),
       next_id_(first_id()),
       canary_choice_(first_id()) {
   admission_.connect(options_.worker,
@@ -54,6 +55,8 @@ Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::publish(std::shared_ptr<const registry::Catalog> catalog) {
   catalog_ = std::move(catalog);
+  ++publications_;
+  idle_.drop_stale(*catalog_);
   for (const std::uint64_t key : std::exchange(building_, {})) {
     if (Invocation* invocation = invocations_.find(key)) route(*invocation);
   }

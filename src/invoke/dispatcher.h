@@ -17,6 +17,7 @@
 #include "http/server_counters.h"
 #include "invoke/admission.h"
 #include "invoke/canary_choice.h"
+#include "invoke/idle_instances.h"
 #include "invoke/invocation.h"
 #include "invoke/invocation_table.h"
 #include "registry/catalog.h"
@@ -27,6 +28,8 @@ namespace funcd::invoke {
 
 struct DispatcherOptions {
   std::size_t worker = 0;  // of which this is the dispatcher: its cell in metrics
+  // That wait for another request at once; the engine has room for those of all workers.
+  std::size_t idle_instances_max = 0;
   contract::ErrorStyle errors = contract::ErrorStyle::precise;
   bool has_access_log = false;
   std::chrono::milliseconds queue_timeout{5'000};   // of an invocation that waits for its turn
@@ -40,7 +43,7 @@ struct DispatcherOptions {
 };
 
 // One worker's way from requests to invocations: matches each against the catalog of the moment
-// and sees it to its response. Everything is for the loop's thread but unmatched().
+// and sees it to its response. Everything is for the loop's thread unless it says so.
 class Dispatcher final : public http::Handler {
  public:
   Dispatcher(Loop& loop, Admission& admission, DispatcherOptions options);
@@ -50,6 +53,8 @@ class Dispatcher final : public http::Handler {
 
   // From now on requests meet this catalog. Invocations in flight keep the revision they have.
   void publish(std::shared_ptr<const registry::Catalog> catalog);
+  // No instance waits for another request any more.
+  void drain() { idle_.close(); }
 
   // Whether a public file goes before what the catalog has for this path: a function of a route
   // with parameters, or none.
@@ -60,6 +65,8 @@ class Dispatcher final : public http::Handler {
 
   [[nodiscard]] bool has_access_log() const { return options_.has_access_log; }
 
+  // Instances that wait for another request. From any thread.
+  [[nodiscard]] std::size_t instances_idle() const { return idle_.size(); }
   // Requests that met no function, by reason. From any thread.
   [[nodiscard]] std::uint64_t unmatched(Reason reason) const;
   // Requests that were answered before any function was looked for, by status. From any thread.
@@ -100,6 +107,8 @@ class Dispatcher final : public http::Handler {
   Admission& admission_;
   DispatcherOptions options_;
   std::shared_ptr<const registry::Catalog> catalog_;
+  std::uint64_t publications_ = 0;  // of catalogs, so far
+  IdleInstances idle_;
   InvocationTable<Invocation> invocations_;
   // Keys of guests that want a slice. Those that have had little take turns with those that have
   // had much, so that a run of some milliseconds does not wait for all that spin.

@@ -53,16 +53,26 @@ Invocation::Invocation(std::uint64_t key, Dispatcher& dispatcher, http::Exchange
 }
 
 Invocation::~Invocation() {
+  if (auto* run = std::get_if<ComponentRun>(&guest_)) keep_instance(*run);
   // The instance goes before the place that was taken for it.
   guest_.emplace<std::monostate>();
   if (phase_ == Phase::running) dispatcher_.admission_.leave(*revision_->function);
   if (phase_ == Phase::waiting) dispatcher_.admission_.unqueue(dispatcher_.options_.worker);
 }
 
+void Invocation::keep_instance(ComponentRun& run) {
+  // Whoever began before the catalog of the moment may be of a revision that is gone.
+  if (publication_ != dispatcher_.publications_) return;
+  if (auto instance = run.take_instance()) {
+    dispatcher_.idle_.keep(revision_, std::move(program_), std::move(instance));
+  }
+}
+
 void Invocation::begin(std::shared_ptr<const registry::Revision> revision,
                        std::vector<registry::PathParam> params, CanaryClient client) {
   timer_.disarm();
   client_ = client;
+  publication_ = dispatcher_.publications_;
   revision_ = std::move(revision);
   params_ = std::move(params);
   phase_ = Phase::reading;
@@ -218,7 +228,8 @@ void Invocation::launch() {
 }
 
 void Invocation::launch_component(const engine::TaskLimits& limits) {
-  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, limits,
+  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_,
+                                       dispatcher_.idle_.take(*revision_), limits,
                                        engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
   run_->response().keep(client_);
   drive();
@@ -351,6 +362,7 @@ void Invocation::record(int status, Reason reason, std::uint64_t bytes_out) {
   record.reason = reason;
   record.elapsed = (run_ != nullptr ? run_->ran_at() : Clock::now()) - began_at_;
   record.guest_elapsed = run_ != nullptr ? run_->guest_elapsed() : Duration{};
+  record.is_reuse = run_ != nullptr && run_->is_reuse();
   record.bytes_in = body_.bytes();
   record.bytes_out = bytes_out;
   record.stderr_bytes_dropped = run_ != nullptr ? run_->err().dropped() : 0;

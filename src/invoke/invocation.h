@@ -73,6 +73,8 @@ class Invocation final : public http::ExchangeListener {
   void launch();
   void launch_command(const engine::TaskLimits& limits);
   void launch_component(const engine::TaskLimits& limits);
+  // For the next request to this revision, if it can answer one.
+  void keep_instance(ComponentRun& run);
   void on_timer();
   [[nodiscard]] contract::Call call() const;
   void finish();
@@ -96,6 +98,7 @@ class Invocation final : public http::ExchangeListener {
   RequestBody body_;
   std::uint64_t id_;
   TimePoint began_at_;
+  std::uint64_t publication_ = 0;  // the dispatcher's, when this met its revision
   Phase phase_ = Phase::routing;
   Reason patience_reason_ = Reason::none;
   Timer timer_;

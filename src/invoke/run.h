@@ -54,6 +54,8 @@ class Run {
   [[nodiscard]] virtual const KeptText& err() const = 0;
   // Of a guest that has trapped: its frames.
   [[nodiscard]] virtual std::string_view trace() const = 0;
+  // Whether its instance has answered another request before.
+  [[nodiscard]] virtual bool is_reuse() const { return false; }
 
   [[nodiscard]] ResponseStream& response() { return response_; }
   [[nodiscard]] const ResponseStream& response() const { return response_; }

@@ -89,6 +89,11 @@ std::shared_ptr<const Revision> Catalog::find_title(std::string_view title) cons
   return nullptr;
 }
 
+bool Catalog::has(const Revision& revision) const {
+  const auto is_it = [&revision](const auto& each) { return each.get() == &revision; };
+  return std::ranges::any_of(revisions_, is_it) || std::ranges::any_of(canaries_, is_it);
+}
+
 RouteTable::Found Catalog::find(std::string_view path, std::string_view host) const {
   std::array<char, kHostBytesMax> buffer;
   const std::string_view name = host_name_of(host, buffer);

@@ -61,6 +61,8 @@ class Catalog {
   }
   // The revision of a function, or of a canary, by its title.
   [[nodiscard]] std::shared_ptr<const Revision> find_title(std::string_view title) const;
+  // Whether it is one of its revisions or canaries.
+  [[nodiscard]] bool has(const Revision& revision) const;
 
  private:
   [[nodiscard]] RouteTable::Found find(std::string_view path, std::string_view host) const;

@@ -259,6 +259,12 @@ Result<> read_mounts(const toml::node& node, std::string_view file, Manifest& ma
   return {};
 }
 
+// How many requests an instance answers; 0 and 1 are one for each request.
+Result<> read_reuse(const toml::node& node, std::uint32_t& reuse) {
+  reuse = std::max(static_cast<std::uint32_t>(TRY(integer_of(node, 0, kReuseMax))), 1U);
+  return {};
+}
+
 Result<> read_smoke(const toml::table& table, std::string_view file, Manifest& manifest) {
   Smoke& smoke = manifest.smoke.emplace();
   const auto read_path = [&smoke](const toml::node& node) -> Result<> {
@@ -308,6 +314,7 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
            [&](const toml::node& node) -> Result<> {
              return read_limits(*TRY(table_of(node)), file, ceilings, manifest.limits);
            }},
+          {"reuse", [&](const toml::node& node) { return read_reuse(node, manifest.reuse); }},
           {"snapshot", in_table(read_snapshot, manifest)},
           {"outbound", in_table(read_outbound, manifest)},
           {"smoke", in_table(read_smoke, manifest)},

@@ -66,6 +66,7 @@ struct Manifest {
   std::vector<std::pair<std::string, std::string>> env;
   std::optional<std::string> kv_namespace;  // [kv]; else the function's name
   Limits limits;
+  std::uint32_t reuse = 1;  // requests that an instance answers, one after another, at the most
   std::vector<MountSpec> mounts;
   SnapshotSpec snapshot;
   Outbound outbound;
@@ -83,6 +84,7 @@ inline constexpr Limits kLimitsMin{.timeout = std::chrono::milliseconds(1),
 inline constexpr std::uint64_t kSidecarBytesMax = 1ULL << 20;
 inline constexpr std::size_t kHostBytesMax = 253;
 inline constexpr std::size_t kKvNameBytesMax = 256;
+inline constexpr std::uint32_t kReuseMax = 1'000'000;
 
 // Reads a sidecar. `file` names it in errors: "hello.toml:3: unknown key 'limit' in [limits]; known
 // are timeout, memory, ...". Limits that are silent come from `defaults`; one above `ceilings` or

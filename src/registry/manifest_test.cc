@@ -36,6 +36,15 @@ TEST(Manifest, ASilentSidecarHasDefaults) {
   EXPECT_EQ(manifest.limits.timeout, std::chrono::seconds(10));
   EXPECT_EQ(manifest.limits.memory_bytes, 128ULL << 20);
   EXPECT_EQ(manifest.limits.concurrency, 64U);
+  EXPECT_EQ(manifest.reuse, 1U);
+}
+
+TEST(Manifest, ReuseIsACountOfRequestsOrOff) {
+  EXPECT_EQ(parsed("reuse = 100").reuse, 100U);
+  EXPECT_EQ(parsed("reuse = 0").reuse, 1U);
+  EXPECT_EQ(error_of("reuse = true"), "hello.toml:1: reuse: expected an integer, got a boolean");
+  EXPECT_EQ(error_of("reuse = -1"), "hello.toml:1: reuse: expected 0 to 1000000, got -1");
+  EXPECT_EQ(error_of("reuse = 1000001"), "hello.toml:1: reuse: expected 0 to 1000000, got 1000001");
 }
 
 TEST(Manifest, ReadsEveryKey) {

@@ -29,6 +29,17 @@ Result<ContractKind> contract_of(const engine::Program& program, ContractKind wa
   }
 }
 
+// Only what the standard lets answer again may have to.
+Result<> check_reuse(const engine::Program& program, const ProgramWanted& wanted) {
+  if (wanted.manifest.reuse <= 1 || program.answers_again()) return {};
+  return fail(
+      "{}, of which each request has an instance of its own; reuse is for components that export "
+      "wasi:http/handler@0.3: remove reuse from {}.toml",
+      program.kind() == engine::ProgramKind::module ? "is a module"
+                                                    : "is a component of wasi:http 0.2",
+      wanted.function);
+}
+
 std::string exports_of(const engine::Program& program) {
   std::vector<std::string_view> names;
   for (const engine::Extern& item : program.exports()) {
@@ -81,6 +92,7 @@ Result<ContractKind> check_program(const engine::Engine& engine, const engine::P
                   wanted.function);
     }
   }
+  TRY(check_reuse(program, wanted));
   const std::uint64_t limit = manifest.limits.memory_bytes;
   if (program.memory_bytes_min() > limit) {
     return fail(

@@ -43,5 +43,24 @@ TEST_F(RegistryTest, AModuleIsNoComponentAndSendsNothing) {
   EXPECT_THAT(state_of("other"), HasSubstr("is a module, which can send no requests"));
 }
 
+TEST_F(RegistryTest, OnlyWhatTheStandardLetsAnswerAgainMayBeReused) {
+  folder_.write("new.wasm", component(engine::http3_component("")));
+  folder_.write("old.wasm", component(engine::http_component("")));
+  folder_.write("command.wasm", command(1));
+  for (const std::string name : {"new", "old", "command"}) {
+    folder_.write(name + ".toml", "reuse = 100\n");
+  }
+  build();
+  EXPECT_EQ(state_of("new"), "live");
+  EXPECT_THAT(state_of("old"),
+              HasSubstr("failed: old.wasm: is a component of wasi:http 0.2, of which each request "
+                        "has an instance of its own; reuse is for components that export "
+                        "wasi:http/handler@0.3: remove reuse from old.toml"));
+  EXPECT_THAT(state_of("command"), HasSubstr("command.wasm: is a module, of which each request"));
+  folder_.write("old.toml", "reuse = 1\n");
+  build();
+  EXPECT_EQ(state_of("old"), "live");
+}
+
 }  // namespace
 }  // namespace funcd::registry

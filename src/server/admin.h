@@ -23,6 +23,7 @@ struct ServerStats {
   std::uint64_t program_unloads = 0;
   std::uint64_t requests_in_flight = 0;  // invocations that run now
   std::uint64_t requests_waiting = 0;    // for their turn
+  std::uint64_t instances_idle = 0;      // that wait for another request
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  // over the limit

@@ -49,6 +49,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"url", nullptr},
                {"methods", nullptr},
                {"limits", nullptr},
+               {"reuse", nullptr},
                {"digest", text_or_null(status.digest)},
                {"sidecar_digest", nullptr},
                {"artifact_bytes", status.artifact_bytes},
@@ -78,6 +79,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   json["sidecar_digest"] = text_or_null(revision->sidecar_digest);
   json["methods"] = revision->manifest.methods;
   json["limits"] = limits_json(revision->manifest.limits);
+  json["reuse"] = revision->manifest.reuse;
   json["snapshot"] = snapshot_json(*revision);
   json["is_loaded"] = revision->program != nullptr && revision->program->is_loaded();
   json["in_flight"] = revision->function->in_flight.load(std::memory_order_relaxed);

@@ -42,6 +42,8 @@ void add_server(Samples& to, const AdminContext& context) {
   gauge(to, "funcd_workers", "Worker threads.", context.facts.workers);
   gauge(to, "funcd_instances_max", "Instances that may be alive at once.",
         context.facts.instances_max);
+  gauge(to, "funcd_instances_idle", "Instances that wait for another request.",
+        stats.instances_idle);
   gauge(to, "funcd_programs_loaded", "Programs in memory.", stats.programs_loaded);
   counter(to, "funcd_program_loads_total", "Programs loaded from the cache of compiled code.",
           stats.program_loads);

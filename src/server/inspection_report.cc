@@ -42,6 +42,7 @@ Json file_json(const FileInspection& file) {
   json["host"] = revision.manifest.host.empty() ? Json() : Json(revision.manifest.host);
   json["methods"] = revision.manifest.methods;
   json["limits"] = limits_json(revision.manifest.limits);
+  json["reuse"] = revision.manifest.reuse;
   json["digest"] = revision.digest;
   const auto& program = program_of(revision);
   json["memory_bytes_min"] = program.memory_bytes_min();
@@ -170,6 +171,9 @@ std::string inspection_text(const FileInspection& file) {
   add_line(text, "memory", memory_of(program_of(revision)));
   add_line(text, "snapshot", snapshot_of(revision));
   add_line(text, "limits", limits_of(manifest.limits));
+  if (manifest.reuse > 1) {
+    add_line(text, "reuse", fmt::format("an instance answers up to {} requests", manifest.reuse));
+  }
   add_line(text, "env", env_of(manifest));
   add_line(text, "mounts", mounts_of(revision));
   add_line(text, "outbound", outbound_of(manifest));

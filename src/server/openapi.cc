@@ -301,7 +301,7 @@ constexpr std::string_view kDocument = R"json({
       },
       "Function": {
         "type": "object",
-        "required": ["name", "state", "contract", "route", "url", "methods", "limits", "digest",
+        "required": ["name", "state", "contract", "route", "url", "methods", "limits", "reuse", "digest",
           "sidecar_digest", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
           "snapshot", "is_loaded", "in_flight", "canary"],
         "properties": {
@@ -316,6 +316,10 @@ constexpr std::string_view kDocument = R"json({
             "items": { "type": "string" }
           },
           "limits": { "oneOf": [{ "$ref": "#/components/schemas/Limits" }, { "type": "null" }] },
+          "reuse": {
+            "type": ["integer", "null"],
+            "description": "requests that an instance answers at the most"
+          },
           "digest": { "type": ["string", "null"], "description": "SHA-256 of the live artifact" },
           "sidecar_digest": {
             "type": ["string", "null"],

@@ -26,6 +26,15 @@ constexpr int kSmokers = 4;
 // Instances that are kept back for the builder's probes and for runs that are just ending.
 constexpr std::uint32_t kInstancesReserved = 4;
 
+// Instances that wait for another request: of one worker, and of all, as each has mappings and
+// memory.
+constexpr std::uint32_t kIdleInstancesOfWorker = 64;
+constexpr std::uint32_t kIdleInstancesMax = 1'024;
+std::uint32_t idle_instances_of(std::size_t workers) {
+  const auto share = kIdleInstancesMax / static_cast<std::uint32_t>(workers);
+  return std::clamp(share, 1U, kIdleInstancesOfWorker);
+}
+
 std::string url_of(const http::Endpoint& endpoint) {
   return "http://" + http::format_endpoint(endpoint);
 }
@@ -83,6 +92,8 @@ Result<> Server::bind() {
 Result<> Server::make_engine() {
   engine::EngineOptions options;
   options.instances_max = config_.instances_max;
+  options.idle_instances_max =
+      idle_instances_of(config_.workers) * static_cast<std::uint32_t>(config_.workers);
   options.memory_bytes_ceiling = config_.ceilings.memory_bytes;
   options.guest_stack_bytes = static_cast<std::uint32_t>(config_.stack_bytes);
   options.has_epochs = config_.has_epochs;
@@ -153,6 +164,7 @@ void Server::make_workers() {
   for (std::size_t worker = 0; worker < config_.workers; ++worker) {
     invoke::DispatcherOptions options;
     options.worker = worker;
+    options.idle_instances_max = idle_instances_of(config_.workers);
     options.errors = config_.errors;
     options.has_access_log = config_.has_access_log;
     options.queue_timeout = config_.queue_timeout;
@@ -303,6 +315,7 @@ ServerStats Server::stats() const {
   ServerStats stats;
   stats.requests_in_flight = admission_->running();
   stats.requests_waiting = admission_->waiting();
+  for (const auto& worker : workers_) stats.instances_idle += worker->dispatcher().instances_idle();
   const auto programs = registry_->program_counts();
   stats.programs_loaded = programs.loaded;
   stats.program_loads = programs.loads;

@@ -34,6 +34,7 @@ void Worker::publish(std::shared_ptr<const registry::Catalog> catalog) {
 
 void Worker::drain(TimePoint deadline, std::function<void()> on_drained) {
   boost::asio::post(loop_.io(), [this, deadline, on_drained = std::move(on_drained)]() mutable {
+    dispatcher_.drain();
     server_.drain(deadline, std::move(on_drained));
   });
 }

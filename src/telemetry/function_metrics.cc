@@ -42,6 +42,7 @@ struct alignas(kCacheLineBytes) FunctionMetrics::Cell {
   std::array<Counter, kDurationBounds.size() + 1> by_duration{};
   Counter elapsed_ns{0};
   Counter guest_ns{0};
+  Counter reuses{0};
   Counter bytes_in{0};
   Counter bytes_out{0};
   Counter stderr_bytes_dropped{0};
@@ -68,6 +69,7 @@ void FunctionMetrics::record(std::size_t worker, const InvocationRecord& record)
   add(cell.by_duration[bucket_of(static_cast<double>(elapsed_ns) / kNanosecondsPerSecond)], 1);
   add(cell.elapsed_ns, elapsed_ns);
   add(cell.guest_ns, nanoseconds_of(record.guest_elapsed));
+  if (record.is_reuse) add(cell.reuses, 1);
   add(cell.bytes_in, record.bytes_in);
   add(cell.bytes_out, record.bytes_out);
   add(cell.stderr_bytes_dropped, record.stderr_bytes_dropped);
@@ -86,6 +88,7 @@ FunctionMetrics::Totals FunctionMetrics::totals() const {
     add_all(totals.by_duration, cell->by_duration);
     elapsed_ns += read(cell->elapsed_ns);
     guest_ns += read(cell->guest_ns);
+    totals.reuses += read(cell->reuses);
     totals.bytes_in += read(cell->bytes_in);
     totals.bytes_out += read(cell->bytes_out);
     totals.stderr_bytes_dropped += read(cell->stderr_bytes_dropped);

@@ -20,6 +20,7 @@ struct InvocationRecord {
   Reason reason = Reason::none;
   Duration elapsed{};        // from the head of the request to the response
   Duration guest_elapsed{};  // of which the guest had the CPU
+  bool is_reuse = false;     // of an instance that has answered another request
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t stderr_bytes_dropped = 0;  // over the function's limit
@@ -47,6 +48,7 @@ class FunctionMetrics {
     std::array<std::uint64_t, kDurationBounds.size() + 1> by_duration{};  // not cumulative
     double elapsed_seconds = 0;
     double guest_seconds = 0;
+    std::uint64_t reuses = 0;
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     std::uint64_t stderr_bytes_dropped = 0;

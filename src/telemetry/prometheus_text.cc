@@ -88,6 +88,8 @@ std::vector<MetricFamily> families_of(std::span<const FunctionSeries> functions)
       family("funcd_response_bytes_total", "Bytes of response bodies.", MetricType::Counter),
       family("funcd_stderr_dropped_bytes_total", "Bytes of stderr over the function's limit.",
              MetricType::Counter),
+      family("funcd_reused_total", "Requests whose instance had answered another before.",
+             MetricType::Counter),
   };
   for (const FunctionSeries& series : functions) {
     add_requests(families[0], series);
@@ -97,6 +99,7 @@ std::vector<MetricFamily> families_of(std::span<const FunctionSeries> functions)
     add_counter(families[4], series, static_cast<double>(series.totals.bytes_in));
     add_counter(families[5], series, static_cast<double>(series.totals.bytes_out));
     add_counter(families[6], series, static_cast<double>(series.totals.stderr_bytes_dropped));
+    add_counter(families[7], series, static_cast<double>(series.totals.reuses));
   }
   return families;
 }

@@ -23,7 +23,7 @@ using testing::FakeExchange;
 
 inline engine::Engine& shared_engine() {
   static const std::unique_ptr<engine::Engine> engine = [] {
-    auto made = engine::Engine::create({.instances_max = 64});
+    auto made = engine::Engine::create({.instances_max = 64, .idle_instances_max = 4});
     CHECK(made.has_value(), "{}", made.error().message);
     return std::move(made).value();
   }();
@@ -82,12 +82,14 @@ class DispatcherTest : public ::testing::Test {
   std::shared_ptr<const registry::Revision> revision_;
   std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
   Loop loop_;
+  static constexpr std::size_t kIdleInstancesMax = 4;
   Admission admission_{{.running_max = 8, .waiting_max = 2}, 1};
   bool is_building_ = false;
   Dispatcher dispatcher_{
       loop_,
       admission_,
-      {.queue_timeout = milliseconds(30),
+      {.idle_instances_max = kIdleInstancesMax,
+       .queue_timeout = milliseconds(30),
        .build_timeout = milliseconds(30),
        .is_building = [this](std::string_view) { return is_building_; },
        .load = [this](const registry::Revision&,
