@@ -145,8 +145,8 @@ TEST(Manifest, InputThatIsNoJsonIsAnError) {
 TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
   EXPECT_EQ(error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
             "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
-            "route, host, methods, input, request, response, env, kv, limits, snapshot, outbound, "
-            "smoke, canary, mounts");
+            "route, host, methods, input, request, response, env, kv, limits, reuse, snapshot, "
+            "outbound, smoke, canary, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
             "response_body, stderr, concurrency");
