@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/folder_lock.h"
 #include "base/log.h"
 #include "registry/builder.h"
 #include "registry/inside.h"
@@ -12,6 +13,8 @@ namespace {
 // Mounts named in a folder that is itself mounted do not count, so the set of excluded folders is
 // looked for in steps. Sidecars that exclude each other end here, with less served.
 constexpr int kScansMax = 4;
+// Who deploys replaces a few files by renames, and holds no look up for longer.
+constexpr std::chrono::milliseconds kReplacingMax{100};
 
 bool is_below(const std::string& name, const std::vector<std::string>& folders) {
   return std::any_of(folders.begin(), folders.end(),
@@ -47,6 +50,7 @@ void refuse_writable_mounts(Sidecar& sidecar, const Candidate& candidate) {
 Result<> Registry::Builder::look(Look kind) {
   std::unique_lock<std::mutex> lock;
   if (options_.source_lock != nullptr) lock = std::unique_lock(*options_.source_lock);
+  const FolderLock folder_lock(options_.folder, FolderLock::Kind::to_look, kReplacingMax);
   auto scanned = scan(kind);
   if (!scanned) {
     if (!is_source_lost_ && kind == Look::again) {

@@ -1,19 +1,52 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
 #include "base/descriptor.h"
 #include "base/file.h"
+#include "base/folder_lock.h"
 #include "source/object_store.h"
 
 namespace funcd::source {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What a server takes to look at a folder of thousands of functions.
+constexpr std::chrono::milliseconds kLookMax{2'000};
+
+int rename_each(const std::vector<std::string>& from, const std::vector<std::string>& to) {
+  for (std::size_t at = 0; at < from.size(); ++at) {
+    if (::rename(from[at].c_str(), to[at].c_str()) != 0) return errno;
+  }
+  return 0;
+}
+
+// By a process of its own, in a session of its own: who is killed meanwhile, or interrupted from
+// its terminal, has replaced all of them or none.
+Result<> rename_all(const std::vector<std::string>& from, const std::vector<std::string>& to) {
+  const pid_t child = ::fork();
+  if (child < 0) return fail("no process can be started: {}", errno_text(errno));
+  if (child == 0) {
+    ::setsid();
+    ::_exit(rename_each(from, to));
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  const auto left = std::ranges::find_if(
+      from, [](const std::string& file) { return ::access(file.c_str(), F_OK) == 0; });
+  const std::string& target = to[left == from.end() ? 0 : left - from.begin()];
+  return fail("{}: cannot be replaced: {}", target,
+              WIFEXITED(status) ? errno_text(WEXITSTATUS(status)) : "it was killed");
+}
 
 class FolderStore final : public ObjectStore {
  public:
@@ -57,24 +90,20 @@ class FolderStore final : public ObjectStore {
     return {};
   }
 
-  // All are written first and renamed then, one right after the other.
+  // All are written first and renamed then, while no server looks.
   Result<> publish(std::span<const File> files) override {
     std::vector<std::string> staged;
+    std::vector<std::string> targets;
     for (const File& file : files) {
-      const std::string target = path_of(file.path);
-      TRY(make_parents(target));
-      const fs::path path(target);
+      targets.push_back(path_of(file.path));
+      TRY(make_parents(targets.back()));
+      const fs::path path(targets.back());
       staged.push_back(path.parent_path() /
                        fmt::format(".{}.{}.deploy", path.filename().string(), ::getpid()));
       TRY(write_file(staged.back(), file.bytes));
     }
-    for (std::size_t at = 0; at < files.size(); ++at) {
-      const std::string target = path_of(files[at].path);
-      if (::rename(staged[at].c_str(), target.c_str()) != 0) {
-        return fail("{}: cannot be replaced: {}", target, errno_text(errno));
-      }
-    }
-    return {};
+    const FolderLock lock(folder_, FolderLock::Kind::to_replace, kLookMax);
+    return rename_all(staged, targets);
   }
 
   Result<std::vector<std::string>> list(const std::string& prefix) override {
