@@ -5,9 +5,9 @@
 //   engine_floor FILE.wasm [--env KEY=VALUE]... [--stdin TEXT] [--snapshot cold|warm]
 //                [--seconds S | --runs N] [--expect TEXT]
 //
-// --snapshot starts each run from a snapshot, which is made first with the same stdin. --runs makes
-// that many runs and no others, so that what a run takes can be counted: the instructions of N and
-// of 2 N runs under callgrind differ by those of N runs.
+// --snapshot starts each run from a snapshot, which is made first with the same stdin; of a
+// component, by one request. --runs makes that many runs and no others, so that what a run takes
+// can be counted: the instructions of N and of 2 N runs under callgrind differ by those of N runs.
 //
 // Prints one line of JSON: {"runs": N, "cpu_us_per_run": X}. CPU is user + system time of the whole
 // process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or
@@ -31,6 +31,7 @@
 #include "engine/http_task.h"
 #include "engine/program.h"
 #include "engine/snapshot.h"
+#include "engine/snapshot_request.h"
 #include "engine/stdio.h"
 #include "engine/task.h"
 #include "floor.h"
@@ -98,6 +99,11 @@ Result<std::vector<std::uint8_t>> snapshot_of(const engine::Engine& engine,
                                               const Options& options) {
   const auto warm_up = options.snapshot == "warm" ? engine::WarmUp::one_call : engine::WarmUp::none;
   const auto build = TRY(engine::SnapshotBuild::create(engine, wasm, warm_up));
+  if (engine::is_component(wasm)) {
+    const auto left = engine::answer_blocking(build, engine::Task::SnapshotRun::build, {});
+    if (!left.failure.empty()) return fail("{} failed: {}", build.last_call(), left.failure);
+    return build.module({});
+  }
   engine::RunInput input;
   input.input.args.add("function");
   input.stdin_bytes = options.stdin_text;

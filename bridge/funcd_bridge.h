@@ -277,17 +277,25 @@ bool fb_is_reactor(const uint8_t* wasm, size_t size);
 
 /* A module on its way to one that starts from what a run of it has left in memory. It is compiled
  * quickly, for these runs only. Of a reactor the build calls _initialize and, with `is_warm`,
- * funcd_warm or handle; a command is stopped before main. Fails for what cannot be stopped there. */
+ * funcd_warm or handle; a command is stopped before main; a component, with `is_warm` only, answers a
+ * request. Fails for what cannot be stopped there. */
 fb_snapshot* fb_snapshot_new(const fb_engine* engine, const uint8_t* wasm, size_t size, bool is_warm,
                              fb_bytes* error);
-/* The run that leaves the snapshot, or a plain one as an invocation without it is. As fb_task_new;
- * `snapshot` outlives the task. */
+/* Of a module: the run that leaves the snapshot, or a plain one as an invocation without it is. As
+ * fb_task_new; `snapshot` outlives the task. */
 fb_task* fb_snapshot_run(const fb_snapshot* snapshot, bool is_build, void* guest,
                          const fb_limits* limits, fb_usage* usage);
+/* Of a component, whose runs are requests: the build's leaves the snapshot once the guest's run is
+ * over. As fb_http_task_new; `snapshot` outlives the task. */
+fb_http_task* fb_snapshot_request(const fb_snapshot* snapshot, bool is_build,
+                                  const fb_http_head* head, void* guest, const fb_limits* limits,
+                                  fb_usage* usage, const fb_surroundings* surroundings,
+                                  const fb_waker* waker, fb_bytes* error);
 /* The function that the build has called last. */
 void fb_snapshot_last_call(const fb_snapshot* snapshot, fb_bytes* name);
 /* The module that starts from it, once after a build has returned. Invocations call handle of it,
- * or _start. Its exports "funcd:asked:clock" and so on say what the build has `asked` for. */
+ * or _start. Its exports "funcd:asked:clock" and so on say what the build has `asked` for; those of a
+ * component, "funcd:asked/clock" and so on, what it has asked for itself. */
 enum { FB_ASKED_CLOCK = 1, FB_ASKED_RANDOM = 2, FB_ASKED_ENVIRONMENT = 4 };
 bool fb_snapshot_module(const fb_snapshot* snapshot, uint32_t asked, fb_bytes* wasm,
                         fb_bytes* error);

@@ -10,7 +10,8 @@ set(FUNCD_BRIDGE_DIR "${bridge_cache}/funcd/bridge" CACHE PATH "where cargo keep
 find_program(CARGO cargo REQUIRED)
 set(FUNCD_BRIDGE_LIBRARY ${CMAKE_BINARY_DIR}/bridge/release/libfuncd_bridge.a)
 file(GLOB bridge_sources CONFIGURE_DEPENDS
-  ${PROJECT_SOURCE_DIR}/bridge/src/*.rs ${PROJECT_SOURCE_DIR}/bridge/Cargo.*)
+  ${PROJECT_SOURCE_DIR}/bridge/src/*.rs ${PROJECT_SOURCE_DIR}/bridge/src/*/*.rs
+  ${PROJECT_SOURCE_DIR}/bridge/Cargo.*)
 add_custom_command(
   OUTPUT ${FUNCD_BRIDGE_LIBRARY}
   COMMAND ${CMAKE_COMMAND} -E env

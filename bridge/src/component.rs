@@ -4,6 +4,7 @@ use crate::engine::Calls;
 use crate::host::{GuestPointer, Host};
 use crate::outbound::Hooks;
 use crate::program::Program;
+use crate::snapshot;
 use crate::surroundings::Surroundings;
 use crate::task::Limiter;
 use std::sync::Arc;
@@ -25,6 +26,11 @@ const RESOURCES_MAX: usize = 16 << 10;
 /// What one call of the host may make it copy.
 const HOSTCALL_BYTES_MAX: usize = 16 << 20;
 
+/// `FB_ASKED_CLOCK` and so on.
+const ASKED_CLOCK: u32 = 1;
+const ASKED_RANDOM: u32 = 2;
+const ASKED_ENVIRONMENT: u32 = 4;
+
 /// The interfaces that are served, for those who are told that theirs is not.
 const SERVED_02: (&str, &str) = ("0.2.0", "0.2.12");
 const SERVED_03: &str = "0.3.0";
@@ -38,6 +44,11 @@ pub struct ComponentGuest {
     pub table: ResourceTable,
     pub surroundings: Arc<Surroundings>,
     pub hooks: Hooks,
+    /// Of what is another for each run, what it has asked for: bits of `fb_snapshot_module`, where
+    /// it is linked by `link_watched`.
+    pub asked: u32,
+    /// It goes on where another run has ended, which has read the clocks.
+    pub is_resumed: bool,
     wasi: Option<Box<WasiCtx>>,
     http: WasiHttpCtx,
 }
@@ -57,7 +68,18 @@ impl ComponentGuest {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELD_BYTES_MAX);
         let hooks = Hooks::new(surroundings.outbound.clone());
-        ComponentGuest { pointer, host, limiter, table, surroundings, hooks, wasi, http }
+        ComponentGuest {
+            pointer,
+            host,
+            limiter,
+            table,
+            surroundings,
+            hooks,
+            asked: 0,
+            is_resumed: false,
+            wasi,
+            http,
+        }
     }
 }
 
@@ -80,7 +102,7 @@ pub fn new_store(program: &Program, guest: ComponentGuest) -> Store<ComponentGue
 impl WasiView for ComponentGuest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let ctx = self.wasi.get_or_insert_with(|| {
-            let context = self.surroundings.context(self.host, self.pointer);
+            let context = self.surroundings.context(self.host, self.pointer, self.is_resumed);
             Box::new(context.expect("mounts are opened before the guest runs"))
         });
         WasiCtxView { ctx, table: &mut self.table }
@@ -127,6 +149,34 @@ pub fn link(engine: &Engine, calls: Calls) -> Result<Linker<ComponentGuest>> {
     Ok(linker)
 }
 
+/// As `link`, for components that are called in turn; the guest's `asked` is kept.
+pub fn link_watched(engine: &Engine) -> Result<Linker<ComponentGuest>> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+    use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+    use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+    use wasmtime_wasi::random::WasiRandom;
+    let mut linker = link(engine, Calls::InTurn)?;
+    fn clocks(guest: &mut ComponentGuest) -> wasmtime_wasi::clocks::WasiClocksCtxView<'_> {
+        guest.asked |= ASKED_CLOCK;
+        guest.clocks()
+    }
+    fn random(guest: &mut ComponentGuest) -> &mut wasmtime_wasi::random::WasiRandomCtx {
+        guest.asked |= ASKED_RANDOM;
+        guest.ctx().ctx.random()
+    }
+    let l = &mut linker;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, clocks)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, random)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, random)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, |guest| {
+        guest.asked |= ASKED_ENVIRONMENT;
+        guest.cli()
+    })?;
+    Ok(linker)
+}
+
 /// What a component is for.
 pub enum Role {
     Http2(ProxyPre<ComponentGuest>),
@@ -139,6 +189,8 @@ pub enum Role {
 pub struct Component {
     pub pre: InstancePre<ComponentGuest>,
     pub role: Role,
+    /// Its instances start from what a request has left that has read the clocks.
+    pub is_resumed: bool,
 }
 
 impl Component {
@@ -171,7 +223,8 @@ impl Component {
         } else {
             Role::Other
         };
-        Ok(Component { pre, role })
+        let is_resumed = ty.exports(engine).any(|(export, _)| export == snapshot::ASKED_CLOCK);
+        Ok(Component { pre, role, is_resumed })
     }
 }
 

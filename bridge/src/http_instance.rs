@@ -2,14 +2,15 @@
 
 use crate::answer::{Outparam, Slot};
 use crate::component::ComponentGuest;
+use crate::snapshot::ComponentBuild;
 use http::{Request, uri};
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use wasmtime::component::Accessor;
 use wasmtime::{Result, Store};
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p3::{
     self,
     bindings::{Service, ServicePre},
@@ -27,6 +28,18 @@ pub enum Callee {
     Second(&'static ProxyPre<ComponentGuest>),
     Third(&'static ServicePre<ComponentGuest>),
     Again(Service),
+    /// A fresh instance, of which a snapshot is made once it has answered.
+    Leaving(&'static ProxyPre<ComponentGuest>, &'static ComponentBuild),
+}
+
+impl Callee {
+    /// The same for the run that leaves the snapshot of `build`, which is of the second standard.
+    pub fn leaving(self, build: &'static ComponentBuild) -> Callee {
+        match self {
+            Callee::Second(pre) => Callee::Leaving(pre, build),
+            other => other,
+        }
+    }
 }
 
 /// How the run has ended: with what can answer again, if it can.
@@ -42,7 +55,14 @@ pub fn answer(
 ) -> Run {
     match callee {
         Callee::Second(pre) => Box::pin(run(store, async move |store| {
-            answer_2(store, pre, request, slot).await.map(|()| None)
+            let proxy = pre.instantiate_async(&mut *store).await?;
+            answer_2(store, &proxy, request, slot).await.map(|()| None)
+        })),
+        Callee::Leaving(pre, build) => Box::pin(run(store, async move |store| {
+            let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+            let proxy = Proxy::new(&mut *store, &instance)?;
+            answer_2(store, &proxy, request, slot).await?;
+            build.keep(store, &instance).await.map(|()| None)
         })),
         Callee::Third(pre) => Box::pin(run(store, async move |store| {
             let service = pre.instantiate_async(&mut *store).await?;
@@ -73,11 +93,10 @@ pub fn catch_up(store: &mut Store<ComponentGuest>) {
 
 async fn answer_2(
     store: &mut Store<ComponentGuest>,
-    pre: &ProxyPre<ComponentGuest>,
+    proxy: &Proxy,
     request: Request<WasiBody>,
     slot: Slot,
 ) -> Result<()> {
-    let proxy = pre.instantiate_async(&mut *store).await?;
     let is_https = request.uri().scheme() == Some(&uri::Scheme::HTTPS);
     let scheme = if is_https { Scheme::Https } else { Scheme::Http };
     let request = store.data_mut().http().new_incoming_request(scheme, request)?;

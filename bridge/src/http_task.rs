@@ -9,6 +9,7 @@ use crate::http_body::{Inbox, Piece, RequestBody, ResponseBody};
 use crate::http_instance::{Callee, HttpInstance, Run, answer, catch_up};
 use crate::http_request::{Field, Head, headers_of, request_of};
 use crate::program::{Code, Program};
+use crate::snapshot::Snapshot;
 use crate::surroundings::Shared;
 use crate::task::{Ending, HostWaker, Limiter, Limits, Usage, describe};
 use crate::{Bytes, give, slice};
@@ -179,6 +180,37 @@ pub unsafe extern "C" fn fb_http_task_new(
     Some(task)
 }
 
+/// The run that leaves a component's snapshot, or a plain one.
+///
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_snapshot_request(
+    snapshot: &'static Snapshot,
+    is_build: bool,
+    head: &Head,
+    guest: *mut c_void,
+    limits: &Limits,
+    usage: *mut Usage,
+    surroundings: Option<&Shared>,
+    waker: Option<&HostWaker>,
+    error: &mut Bytes,
+) -> Option<Box<HttpTask>> {
+    let mut task = HttpTask::new(head, waker);
+    let mut begin = || {
+        let Snapshot::Component(build) = snapshot else {
+            bail!("it is a module, not a component");
+        };
+        let limiter = Limiter::new(*limits, usage);
+        let (store, callee) =
+            store_for(&build.program, GuestPointer(guest), limiter, surroundings)?;
+        let callee = if is_build { callee.leaving(build) } else { callee };
+        task.begin(head, store, callee)
+    };
+    give(begin(), error)?;
+    Some(task)
+}
+
 /// A fresh store, and what is to be called in it.
 fn store_for(
     program: &'static Program,
@@ -196,11 +228,12 @@ fn store_for(
     };
     let surroundings = surroundings.map(|shared| shared.0.clone()).unwrap_or_default();
     let wasi = if surroundings.has_mounts() {
-        Some(Box::new(surroundings.context(program.host, pointer)?))
+        Some(Box::new(surroundings.context(program.host, pointer, component.is_resumed)?))
     } else {
         None
     };
-    let guest = ComponentGuest::new(pointer, program.host, limiter, surroundings, wasi);
+    let mut guest = ComponentGuest::new(pointer, program.host, limiter, surroundings, wasi);
+    guest.is_resumed = component.is_resumed;
     Ok((new_store(program, guest), callee))
 }
 

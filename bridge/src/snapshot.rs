@@ -2,14 +2,17 @@
 //! is made of what it left.
 
 mod calls;
+mod component;
 mod go;
 mod image;
 pub mod module;
 
+use crate::component::{Component, ComponentGuest, link_watched};
 use crate::engine::BridgeEngine;
 use crate::host::{self, Guest, GuestPointer, Host};
 use crate::task::{Limiter, Limits, Task, Usage, new_store};
 use crate::{Bytes, give, slice};
+pub use component::{ASKED_CLOCK, ComponentBuild};
 use module::Module;
 pub use module::uses_data_segments;
 use std::collections::HashMap;
@@ -19,6 +22,7 @@ use std::pin::pin;
 use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use wasmparser::{ExternalKind, Parser, Payload};
+use wasmtime::component as wasm_component;
 use wasmtime::{
     Config, Engine, Error, Instance, InstancePre, Linker, Result, Store, Strategy, Val,
 };
@@ -30,6 +34,9 @@ const RECIPE: u32 = 2;
 /// What a build may have asked the host for, by the bits of `fb_snapshot_module`: exports of the
 /// snapshot tell.
 const ASKED: [&str; 3] = ["funcd:asked:clock", "funcd:asked:random", "funcd:asked:environment"];
+
+/// The one call of a component's build.
+const WARM_UP_REQUEST: &str = "warm-up request";
 
 const INITIALIZE: &str = "_initialize";
 const HANDLE: &str = "handle";
@@ -44,6 +51,7 @@ const WIZER_RESUME: &str = "wizer.resume";
 pub struct Scratch {
     engine: Engine,
     linker: Linker<Guest>,
+    components: OnceLock<wasm_component::Linker<ComponentGuest>>,
 }
 
 impl Scratch {
@@ -51,6 +59,7 @@ impl Scratch {
         let mut config = Config::new();
         config
             .strategy(strategy)
+            .concurrency_support(false)
             .epoch_interruption(true)
             .max_wasm_stack(stack_bytes)
             .async_stack_size(stack_bytes + (1 << 20))
@@ -58,11 +67,22 @@ impl Scratch {
             .wasm_gc(false);
         let engine = Engine::new(&config)?;
         let linker = host::link(&engine, host)?;
-        Ok(Scratch { engine, linker })
+        Ok(Scratch { engine, linker, components: OnceLock::new() })
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<InstancePre<Guest>> {
         self.linker.instantiate_pre(&wasmtime::Module::new(&self.engine, wasm)?)
+    }
+
+    fn compile_component(&self, wasm: &[u8]) -> Result<Component> {
+        let linker = match self.components.get() {
+            Some(linker) => linker,
+            None => {
+                let linker = link_watched(&self.engine)?;
+                self.components.get_or_init(|| linker)
+            }
+        };
+        Component::new(linker, &wasm_component::Component::new(&self.engine, wasm)?)
     }
 }
 
@@ -87,11 +107,23 @@ impl Scratches {
     }
 
     fn compile(&self, host: &'static Host, wasm: &[u8]) -> Result<InstancePre<Guest>> {
+        self.with_either(host, |scratch| scratch.compile(wasm))
+    }
+
+    fn compile_component(&self, host: &'static Host, wasm: &[u8]) -> Result<Component> {
+        self.with_either(host, |scratch| scratch.compile_component(wasm))
+    }
+
+    fn with_either<T>(
+        &self,
+        host: &'static Host,
+        compile: impl Fn(&Scratch) -> Result<T>,
+    ) -> Result<T> {
         let with = |cell: &OnceLock<Option<Scratch>>, strategy| {
             cell.get_or_init(|| Scratch::new(host, strategy, self.stack_bytes).ok())
                 .as_ref()
                 .ok_or_else(|| Error::msg("no engine for snapshots can be made"))
-                .and_then(|scratch| scratch.compile(wasm))
+                .and_then(&compile)
         };
         with(&self.quick, Strategy::Winch).or_else(|_| with(&self.usual, Strategy::Cranelift))
     }
@@ -112,11 +144,6 @@ struct Plan {
 
 impl Plan {
     fn of(wasm: &[u8], is_warm: bool) -> Result<Plan> {
-        if Parser::is_component(wasm) {
-            return Err(Error::msg(
-                "it is a component, which runs nothing before its first request",
-            ));
-        }
         let module = Module::parse(wasm)?;
         let has = |name: &str| module.exported_function(name).is_some();
         if has(INITIALIZE) && has(HANDLE) && !has(START) {
@@ -224,8 +251,8 @@ impl InstanceState for &Remains {
     }
 }
 
-/// `fb_snapshot`.
-pub struct Snapshot {
+/// A module on its way to one that starts from what a run has left.
+pub struct ModuleBuild {
     plan: Plan,
     host: &'static Host,
     build: InstancePre<Guest>,
@@ -239,7 +266,7 @@ struct Progress {
     remains: Option<Remains>,
 }
 
-fn new_snapshot(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<Snapshot> {
+fn new_module_build(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<ModuleBuild> {
     let plan = Plan::of(wasm, is_warm)?;
     let (_, instrumented) = plan.wizer().instrument(&plan.wasm)?;
     let build = engine.scratches.compile(engine.host, &instrumented)?;
@@ -249,10 +276,10 @@ fn new_snapshot(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<Sna
     } else {
         None
     };
-    Ok(Snapshot { plan, host: engine.host, build, plain, progress: Mutex::default() })
+    Ok(ModuleBuild { plan, host: engine.host, build, plain, progress: Mutex::default() })
 }
 
-impl Snapshot {
+impl ModuleBuild {
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
         self.progress.lock().expect("no panic holds it")
     }
@@ -301,6 +328,19 @@ impl Snapshot {
     }
 }
 
+/// `fb_snapshot`.
+pub enum Snapshot {
+    Module(ModuleBuild),
+    Component(ComponentBuild),
+}
+
+fn new_snapshot(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<Snapshot> {
+    if Parser::is_component(wasm) {
+        return ComponentBuild::new(engine, wasm, is_warm).map(Snapshot::Component);
+    }
+    new_module_build(engine, wasm, is_warm).map(Snapshot::Module)
+}
+
 /// # Safety
 /// See `funcd_bridge.h`.
 #[unsafe(no_mangle)]
@@ -325,6 +365,11 @@ pub unsafe extern "C" fn fb_snapshot_run(
     limits: &Limits,
     usage: *mut Usage,
 ) -> Box<Task> {
+    let Snapshot::Module(snapshot) = snapshot else {
+        return Box::new(Task::of(Box::pin(async {
+            Err(Error::msg("it is a component, which runs for requests only"))
+        })));
+    };
     let guest = Guest::new(GuestPointer(guest), snapshot.host, Limiter::new(*limits, usage), None);
     Box::new(if is_build {
         Task::of(Box::pin(snapshot.run_build(guest)))
@@ -335,7 +380,11 @@ pub unsafe extern "C" fn fb_snapshot_run(
 
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_snapshot_last_call(snapshot: &Snapshot, name: &mut Bytes) {
-    *name = snapshot.progress().last_call.to_owned().into();
+    let last_call = match snapshot {
+        Snapshot::Module(build) => build.progress().last_call,
+        Snapshot::Component(_) => WARM_UP_REQUEST,
+    };
+    *name = last_call.to_owned().into();
 }
 
 #[unsafe(no_mangle)]
@@ -347,7 +396,11 @@ pub extern "C" fn fb_snapshot_module(
 ) -> bool {
     let asked: Vec<&str> =
         (0..).zip(ASKED).filter(|(bit, _)| asked >> bit & 1 == 1).map(|(_, name)| name).collect();
-    give(snapshot.module(&asked), error).map(|module| *wasm = module.into()).is_some()
+    let made = match snapshot {
+        Snapshot::Module(build) => build.module(&asked),
+        Snapshot::Component(build) => build.component(),
+    };
+    give(made, error).map(|made| *wasm = made.into()).is_some()
 }
 
 #[unsafe(no_mangle)]

@@ -6,11 +6,14 @@ use crate::outbound::{Policy, Rule};
 use crate::{slice, text};
 use std::ffi::c_char;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wasmtime::Result;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, WasiCtx, WasiCtxBuilder};
 
 /// Random bytes of one call at the most: the host allocates them.
 const RANDOM_BYTES_MAX: u64 = 1 << 20;
+/// `kSnapshotTimeMax`.
+const BUILD_TIME_MAX: Duration = Duration::from_secs(10);
 
 #[repr(C)]
 pub struct OutboundRule {
@@ -36,6 +39,20 @@ pub struct Spec {
 /// `fb_surroundings`.
 pub struct Shared(pub Arc<Surroundings>);
 
+/// A monotonic clock of a guest that goes on where a snapshot was taken: it stands beyond all that
+/// the run before can have seen.
+struct LaterClock(Instant);
+
+impl HostMonotonicClock for LaterClock {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        (BUILD_TIME_MAX + self.0.elapsed()).as_nanos() as u64
+    }
+}
+
 #[derive(Default)]
 pub struct Surroundings {
     env: Vec<(String, String)>,
@@ -48,8 +65,16 @@ impl Surroundings {
         !self.mounts.is_empty()
     }
 
-    pub fn context(&self, host: &'static Host, guest: GuestPointer) -> Result<WasiCtx> {
+    pub fn context(
+        &self,
+        host: &'static Host,
+        guest: GuestPointer,
+        is_resumed: bool,
+    ) -> Result<WasiCtx> {
         let mut builder = WasiCtxBuilder::new();
+        if is_resumed {
+            builder.monotonic_clock(LaterClock(Instant::now()));
+        }
         builder
             .stdout(Pipe { host, guest, descriptor: 1 })
             .stderr(Pipe { host, guest, descriptor: 2 })
@@ -88,7 +113,7 @@ pub unsafe extern "C" fn fb_surroundings_new(spec: &Spec) -> Box<Shared> {
             rules,
             request_bytes_max: spec.outbound_request_bytes_max,
             response_bytes_max: spec.outbound_response_bytes_max,
-            connect_timeout: std::time::Duration::from_millis(spec.connect_timeout_ms),
+            connect_timeout: Duration::from_millis(spec.connect_timeout_ms),
         })
     });
     let surroundings = Surroundings {

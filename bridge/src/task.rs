@@ -46,6 +46,11 @@ impl Limiter {
         Limiter { limits, usage }
     }
 
+    /// Allows so much memory more.
+    pub fn allow(&mut self, memory_bytes: u64) {
+        self.limits.memory_bytes_max = self.limits.memory_bytes_max.saturating_add(memory_bytes);
+    }
+
     fn usage(&mut self) -> &mut Usage {
         unsafe { &mut *self.usage }
     }

@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "cli/artifact.h"
 #include "cli/runner.h"
 #include "cli/verbs.h"
+#include "engine/snapshot_request.h"
 #include "server/units.h"
 
 namespace funcd::cli {
@@ -23,10 +25,12 @@ constexpr const char* kFooter =
     "does\n"
     "for reactors and with [snapshot] start = true, and measures both: a fresh instance each "
     "time.\n"
+    "Of a component the run is one request, as with [snapshot] warm = true.\n"
     "\n"
     "Examples:\n"
     "  funcd snapshot gojson.wasm --data '{\"name\":\"ada\",\"age\":36}'\n"
-    "  funcd snapshot reactor.wasm --warm -o started.wasm --json";
+    "  funcd snapshot reactor.wasm --warm -o started.wasm --json\n"
+    "  funcd snapshot component.wasm --path /users/7";
 
 constexpr std::chrono::milliseconds kMeasured{700};
 constexpr std::uint32_t kInstancesMax = 4;
@@ -35,6 +39,7 @@ struct Snapshot {
   std::string file;
   std::string output;
   std::string data = "{}";
+  std::string path = "/";
   std::vector<std::string> env;
   bool is_warm = false;
   bool is_json = false;
@@ -45,6 +50,7 @@ struct Measured {
   std::uint64_t module_bytes = 0;
   std::uint64_t memory_bytes = 0;  // at the start
   double us = 0;                   // an instance and its run
+  engine::Asked asked;             // before it starts
 };
 
 // The inputs of a request and of the run that leaves the snapshot: the second has no DATA yet.
@@ -72,28 +78,44 @@ std::string told(const engine::RunOutput& output) {
                                        : output.ending.message;
 }
 
+// Why a run in a fresh instance fails; empty when it does not.
+using Run = std::function<std::string(const engine::Program&)>;
+
+Run run_of(const char* entry, engine::Resumption resumption, const engine::RunInput& input) {
+  return [entry, resumption, &input](const engine::Program& program) {
+    const auto output = engine::run_blocking(program, entry, resumption, input);
+    return output.has_ended_well() ? std::string() : told(output);
+  };
+}
+
+Run run_of(const engine::RequestInput& input) {
+  return [&input](const engine::Program& program) {
+    return engine::answer_blocking(program, input).failure;
+  };
+}
+
 Result<Measured> measure(const engine::Engine& engine, std::span<const std::uint8_t> wasm,
-                         const char* entry, engine::Resumption resumption,
-                         const engine::RunInput& input) {
-  const bool is_plain = resumption == engine::Resumption::from_start;
-  Measured measured{is_plain ? "plain" : "snapshot", wasm.size(), 0, 0};
+                         std::string way, const Run& run) {
+  Measured measured{.way = std::move(way), .module_bytes = wasm.size(), .asked = {}};
   const auto code = TRY(engine.compile(wasm));
   const auto program = TRY(engine.load(code, engine::FileAccess::none));
   measured.memory_bytes = program.memory_bytes_min();
-  const auto output = engine::run_blocking(program, entry, resumption, input);
-  if (!output.has_ended_well()) return fail("its {} run fails: {}", measured.way, told(output));
+  measured.asked = program.asked_before();
+  if (const std::string why = run(program); !why.empty()) {
+    return fail("its {} run fails: {}", measured.way, why);
+  }
   const auto began_at = Clock::now();
   auto now = began_at;
   std::uint64_t runs = 0;
   for (; now - began_at < kMeasured; now = Clock::now(), ++runs) {
-    static_cast<void>(engine::run_blocking(program, entry, resumption, input));
+    static_cast<void>(run(program));
   }
   measured.us =
       std::chrono::duration<double, std::micro>(now - began_at).count() / static_cast<double>(runs);
   return measured;
 }
 
-std::string text_of(const std::vector<Measured>& ways, std::string_view asked) {
+std::string text_of(const std::vector<Measured>& ways) {
   std::string text =
       fmt::format("{:<10}{:>16}{:>12}{:>14}\n", "", "µs per instance", "module", "memory");
   for (const auto& way : ways) {
@@ -102,19 +124,62 @@ std::string text_of(const std::vector<Measured>& ways, std::string_view asked) {
                         server::approximate_size(way.memory_bytes));
   }
   text += fmt::format("{:.1f} times less\n", ways.front().us / ways.back().us);
-  if (!asked.empty()) text += fmt::format("asked for before the snapshot: {}\n", asked);
+  const auto asked = engine::names_of(ways.back().asked);
+  if (!asked.empty()) {
+    text += fmt::format("asked for before the snapshot: {}\n", fmt::join(asked, ", "));
+  }
   return text;
 }
 
-std::string json_of(const std::vector<Measured>& ways, const engine::Asked& asked) {
+std::string json_of(const std::vector<Measured>& ways) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   for (const auto& way : ways) {
     json[way.way] = {{"us_per_instance", way.us},
                      {"module_bytes", way.module_bytes},
                      {"memory_bytes_min", way.memory_bytes}};
   }
-  json["asked_for"] = engine::names_of(asked);
+  json["asked_for"] = engine::names_of(ways.back().asked);
   return json.dump(2) + "\n";
+}
+
+// A module that starts from a snapshot, and how fast it does.
+struct Made {
+  std::vector<std::uint8_t> wasm;
+  std::vector<Measured> ways;
+};
+
+Result<Made> make_module(const Snapshot& request, const engine::Engine& engine,
+                         std::span<const std::uint8_t> artifact,
+                         const engine::SnapshotBuild& build) {
+  const bool is_reactor = engine::is_reactor(artifact);
+  const auto inputs = TRY(inputs_of(request, is_reactor));
+  const auto left = build.run(inputs.build);
+  if (left.ending.kind != engine::EndKind::returned) {
+    return fail("{} fails: {}", build.last_call(), told(left));
+  }
+  Made made{TRY(build.module(left.asked)), {}};
+  const char* entry = is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
+  made.ways.push_back(TRY(measure(engine, artifact, "plain",
+                                  run_of(entry, engine::Resumption::from_start, inputs.request))));
+  made.ways.push_back(
+      TRY(measure(engine, made.wasm, "snapshot",
+                  run_of(entry, engine::Resumption::from_snapshot, inputs.request))));
+  return made;
+}
+
+Result<Made> make_component(const Snapshot& request, const engine::Engine& engine,
+                            std::span<const std::uint8_t> artifact,
+                            const engine::SnapshotBuild& build) {
+  std::vector<std::pair<std::string, std::string>> env;
+  for (const auto& text : request.env) env.push_back(TRY(parse_env(text)));
+  const engine::Surroundings surroundings({.env = env});
+  const engine::RequestInput input{.path_with_query = request.path, .surroundings = &surroundings};
+  const auto left = engine::answer_blocking(build, engine::Task::SnapshotRun::build, input);
+  if (!left.failure.empty()) return fail("{} fails: {}", build.last_call(), left.failure);
+  Made made{TRY(build.module({})), {}};
+  made.ways.push_back(TRY(measure(engine, artifact, "plain", run_of(input))));
+  made.ways.push_back(TRY(measure(engine, made.wasm, "snapshot", run_of(input))));
+  return made;
 }
 
 Result<> snapshot(const Snapshot& request) {
@@ -126,26 +191,16 @@ Result<> snapshot(const Snapshot& request) {
   options.instances_max = kInstancesMax;
   const auto engine = TRY(engine::Engine::create(options));
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
-  const bool is_reactor = engine::is_reactor(artifact.bytes);
-  const auto inputs = TRY(inputs_of(request, is_reactor));
+  const bool is_component = engine::is_component(artifact.bytes);
+  const bool is_warm = request.is_warm || is_component;
   auto build = engine::SnapshotBuild::create(
-      *engine, artifact.bytes, request.is_warm ? engine::WarmUp::one_call : engine::WarmUp::none);
+      *engine, artifact.bytes, is_warm ? engine::WarmUp::one_call : engine::WarmUp::none);
   if (!build) return fail("{}: no snapshot of it: {}", request.file, build.error().message);
-  const auto left = build->run(inputs.build);
-  if (left.ending.kind != engine::EndKind::returned) {
-    return fail("{}: {} fails: {}", request.file, build->last_call(), told(left));
-  }
-  const auto wasm = TRY(build->module(left.asked));
-  const char* entry = is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
-  std::vector<Measured> ways;
-  ways.push_back(
-      TRY(measure(*engine, artifact.bytes, entry, engine::Resumption::from_start, inputs.request)));
-  ways.push_back(
-      TRY(measure(*engine, wasm, entry, engine::Resumption::from_snapshot, inputs.request)));
-  if (!request.output.empty()) TRY(write_file(request.output, wasm));
-  print(request.is_json
-            ? json_of(ways, left.asked)
-            : text_of(ways, fmt::format("{}", fmt::join(engine::names_of(left.asked), ", "))));
+  auto made = is_component ? make_component(request, *engine, artifact.bytes, *build)
+                           : make_module(request, *engine, artifact.bytes, *build);
+  if (!made) return fail("{}: {}", request.file, made.error().message);
+  if (!request.output.empty()) TRY(write_file(request.output, made->wasm));
+  print(request.is_json ? json_of(made->ways) : text_of(made->ways));
   return {};
 }
 
@@ -157,10 +212,13 @@ void add_snapshot(CLI::App& app, Action& action) {
   verb->add_option("FILE", request->file, "a .wasm or .wat file")->required();
   verb->add_option("--data", request->data, "DATA of the measured runs (default: {})")
       ->type_name("JSON");
+  verb->add_option("--path", request->path, "what a component is asked for (default: /)")
+      ->type_name("PATH");
   verb->add_option("--env", request->env, "NAME=VALUE for the guest; may be repeated")
       ->type_name("NAME=VALUE")
       ->take_all();
-  verb->add_flag("--warm", request->is_warm, "take it after one warm-up call (reactors)");
+  verb->add_flag("--warm", request->is_warm,
+                 "take it after one warm-up call (reactors; always so of components)");
   verb->add_option("-o,--output", request->output, "write the module that starts from it")
       ->type_name("FILE");
   verb->add_flag("--json", request->is_json, "print JSON");

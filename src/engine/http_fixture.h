@@ -57,6 +57,7 @@ inline constexpr std::string_view kHttpErrorCode = R"(
 //   $incoming(request) -> stream        $hear(stream, size) -> 0 when bytes came: $heard,
 //   $heard_size $sleep(nanoseconds)                 $reset forgets what was heard $refuse(outparam,
 //   code)             $drop_outparam(outparam) $drop_body(body) $drop_stream(stream)
+//   $drop_request(request)
 inline std::string http_component(std::string_view body, std::string_view functions = "") {
   // Parts of the interfaces, as the standard has them: a component may import what it needs.
   static constexpr std::string_view kImports = R"(
@@ -159,6 +160,7 @@ inline std::string http_component(std::string_view body, std::string_view functi
   (core func $l_drop_out (canon resource.drop $out))
   (core func $l_drop_in (canon resource.drop $in))
   (core func $l_drop_body (canon resource.drop $outgoing))
+  (core func $l_drop_request (canon resource.drop $request))
   (core func $l_drop_outparam (canon resource.drop $outparam)))";
   static constexpr std::string_view kCalls = R"(
     (import "libc" "memory" (memory 8))
@@ -179,6 +181,7 @@ inline std::string http_component(std::string_view body, std::string_view functi
     (import "host" "drop_stream" (func $drop_stream (param i32)))
     (import "host" "drop_in" (func $drop_in (param i32)))
     (import "host" "drop_body" (func $drop_body (param i32)))
+    (import "host" "drop_request" (func $drop_request (param i32)))
     (import "host" "drop_outparam" (func $drop_outparam (param i32)))
     (data (i32.const 1024) "content-length")
     (data (i32.const 1040) "10")
@@ -228,6 +231,7 @@ inline std::string http_component(std::string_view body, std::string_view functi
       (export "set" (func $l_set)) (export "say" (func $l_say))
       (export "hear" (func $l_hear)) (export "drop_stream" (func $l_drop_out))
       (export "drop_in" (func $l_drop_in)) (export "drop_body" (func $l_drop_body))
+      (export "drop_request" (func $l_drop_request))
       (export "drop_outparam" (func $l_drop_outparam))))))
   (func $handle (param "request" (own $request)) (param "response-out" (own $outparam))
     (canon lift (core func $main "handle")))

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "engine/bridge_bytes.h"
 #include "engine/run_ending.h"
+#include "engine/snapshot.h"
 
 namespace funcd::engine {
 namespace {
@@ -45,20 +46,35 @@ std::optional<std::uint64_t> content_length_of(const std::vector<HttpField>& fie
 
 }  // namespace
 
-HttpTask::HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
-                   const TaskLimits& limits, HttpTaskOptions options)
-    : instance_(options.instance != nullptr ? std::move(options.instance)
-                                            : std::make_unique<HttpInstance>()),
-      ticker_(*program.ticker_),
+HttpTask::HttpTask(std::unique_ptr<HttpInstance> instance, EpochTicker& ticker, Stdio& stdio,
+                   const TaskLimits& limits)
+    : instance_(instance != nullptr ? std::move(instance) : std::make_unique<HttpInstance>()),
+      ticker_(ticker),
       wake_at_(limits.deadline),
       memory_bytes_max_(limits.memory_bytes_max) {
   instance_->state_.emplace(GuestInput{}, stdio, limits);
   ++instance_->requests_;
-  start(program, head, limits, options);
 }
 
-void HttpTask::start(const Program& program, const HttpRequestHead& head, const TaskLimits& limits,
-                     const HttpTaskOptions& options) {
+HttpTask::HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
+                   const TaskLimits& limits, HttpTaskOptions options)
+    : HttpTask(std::move(options.instance), *program.ticker_, stdio, limits) {
+  start(head, limits, options,
+        [&program](const auto&... given) { return fb_http_task_new(program.program_, given...); });
+}
+
+HttpTask::HttpTask(const SnapshotBuild& snapshot, Task::SnapshotRun run,
+                   const HttpRequestHead& head, Stdio& stdio, const TaskLimits& limits,
+                   const HttpTaskOptions& options)
+    : HttpTask(nullptr, *snapshot.ticker_, stdio, limits) {
+  start(head, limits, options, [&snapshot, run](const auto&... given) {
+    return fb_snapshot_request(snapshot.snapshot_, run == Task::SnapshotRun::build, given...);
+  });
+}
+
+template <typename Make>
+void HttpTask::start(const HttpRequestHead& head, const TaskLimits& limits,
+                     const HttpTaskOptions& options, Make make) {
   const std::vector<fb_field> fields = fields_of(head.fields);
   const fb_http_head bridge_head = {
       .method = text_of(head.method),
@@ -77,10 +93,10 @@ void HttpTask::start(const Program& program, const HttpRequestHead& head, const 
                                error.out());
   } else {
     const fb_limits bridge_limits = {limits.memory_bytes_max, limits.table_elements_max};
-    const Surroundings* const surroundings = options.surroundings;
-    task_ = fb_http_task_new(
-        program.program_, &bridge_head, &*instance_->state_, &bridge_limits, &instance_->usage_,
-        surroundings != nullptr ? surroundings->surroundings_ : nullptr, waker, error.out());
+    const fb_surroundings* const surroundings =
+        options.surroundings != nullptr ? options.surroundings->surroundings_ : nullptr;
+    task_ = make(&bridge_head, &*instance_->state_, &bridge_limits, &instance_->usage_,
+                 surroundings, waker, error.out());
   }
   if (task_ != nullptr) {
     if (options.keeps_instance) fb_http_task_keep(task_);

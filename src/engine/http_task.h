@@ -23,6 +23,8 @@ namespace funcd::engine {
 struct HttpField {
   std::string name;
   std::string value;
+
+  friend bool operator==(const HttpField&, const HttpField&) = default;
 };
 
 // A request as a component sees it. Borrowed until the task is made. Fields that belong to the
@@ -111,6 +113,9 @@ class HttpTask {
   // `program` is of kind http_component; it, `stdio` and what `options` borrows outlive the task.
   HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
            const TaskLimits& limits, HttpTaskOptions options);
+  // One of the runs of a snapshot's build, in a fresh instance that is not kept.
+  HttpTask(const SnapshotBuild& snapshot, Task::SnapshotRun run, const HttpRequestHead& head,
+           Stdio& stdio, const TaskLimits& limits, const HttpTaskOptions& options);
   ~HttpTask();
   HttpTask(const HttpTask&) = delete;
   HttpTask& operator=(const HttpTask&) = delete;
@@ -153,8 +158,13 @@ class HttpTask {
   [[nodiscard]] std::unique_ptr<HttpInstance> take_instance();
 
  private:
-  void start(const Program& program, const HttpRequestHead& head, const TaskLimits& limits,
-             const HttpTaskOptions& options);
+  HttpTask(std::unique_ptr<HttpInstance> instance, EpochTicker& ticker, Stdio& stdio,
+           const TaskLimits& limits);
+  // For a fresh instance `make` is given what the bridge asks for: from the request's head to where
+  // an error goes.
+  template <typename Make>
+  void start(const HttpRequestHead& head, const TaskLimits& limits, const HttpTaskOptions& options,
+             Make make);
   void look_at_answer();
   void run_out_of_time();
 

@@ -59,9 +59,13 @@ Program::Program(fb_program* program, FileAccess files, Tier tier, EpochTicker& 
 
 // Exports by which a snapshot tells of the run that left it.
 bool Program::is_mark(std::string_view name) {
-  if (name == "funcd:asked:clock") return asked_before_.clock = true;
-  if (name == "funcd:asked:random") return asked_before_.random = true;
-  if (name == "funcd:asked:environment") return asked_before_.environment = true;
+  constexpr std::string_view kPrefix = "funcd:asked";
+  if (!name.starts_with(kPrefix)) return false;
+  // A module's names, or a component's, which are spelled like those of interfaces.
+  name.remove_prefix(kPrefix.size());
+  if (name == ":clock" || name == "/clock") return asked_before_.clock = true;
+  if (name == ":random" || name == "/random") return asked_before_.random = true;
+  if (name == ":environment" || name == "/environment") return asked_before_.environment = true;
   return false;
 }
 

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -46,6 +47,12 @@ RunOutput finish(Task& task, BufferedStdio& stdio) {
 
 bool is_reactor(std::span<const std::uint8_t> wasm) {
   return fb_is_reactor(wasm.data(), wasm.size());
+}
+
+bool is_component(std::span<const std::uint8_t> wasm) {
+  // The magic number, then version and layer; a module's layer is 0.
+  constexpr std::array<std::uint8_t, 8> kBegin = {0, 'a', 's', 'm', 13, 0, 1, 0};
+  return wasm.size() >= kBegin.size() && std::ranges::equal(wasm.first<kBegin.size()>(), kBegin);
 }
 
 std::uint32_t snapshot_recipe() {

@@ -19,12 +19,15 @@ namespace funcd::engine {
 // Whether a module is a reactor: exports _initialize and handle, and no _start.
 [[nodiscard]] bool is_reactor(std::span<const std::uint8_t> wasm);
 
+// Whether it is a component, by its first bytes.
+[[nodiscard]] bool is_component(std::span<const std::uint8_t> wasm);
+
 // Changes when another snapshot is made of the same module.
 [[nodiscard]] std::uint32_t snapshot_recipe();
 
 enum class WarmUp : std::uint8_t {
   none,
-  one_call,  // of funcd_warm, or of handle; reactors only
+  one_call,  // of a reactor's funcd_warm, or of its handle; of a component: one request
 };
 
 // What one run on the calling thread is given.
@@ -75,6 +78,7 @@ class SnapshotBuild {
 
  private:
   friend class Task;
+  friend class HttpTask;
   SnapshotBuild(fb_snapshot* snapshot, EpochTicker& ticker)
       : snapshot_(snapshot), ticker_(&ticker) {}
 

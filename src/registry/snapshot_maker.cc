@@ -4,14 +4,18 @@
 #include <utility>
 
 #include "base/file.h"
+#include "engine/snapshot_request.h"
 #include "registry/json_document.h"
 
 namespace funcd::registry {
 namespace {
 
 using engine::EndKind;
+using engine::RequestInput;
+using engine::RequestOutput;
 using engine::RunInput;
 using engine::RunOutput;
+using SnapshotRun = engine::Task::SnapshotRun;
 
 // The defaults of [input], as a request without parameters has them.
 std::string default_data(const Manifest& manifest) {
@@ -63,14 +67,50 @@ std::string difference(const engine::SnapshotBuild& build, const engine::Program
   return "a run from it prints something else than a plain one";
 }
 
+// What a component is asked before its snapshot, and by the runs that are compared.
+std::string_view warm_up_path(const Manifest& manifest) {
+  return manifest.smoke ? std::string_view(manifest.smoke->path) : "/";
+}
+
+// It sees the environment of the sidecar, and may send requests to nobody.
+engine::Surroundings surroundings_of(const Manifest& manifest) {
+  return engine::Surroundings({.env = manifest.env});
+}
+
+RequestInput request_of(const Manifest& manifest, const engine::Surroundings& surroundings) {
+  return {.path_with_query = warm_up_path(manifest),
+          .surroundings = &surroundings,
+          .memory_bytes_max = manifest.limits.memory_bytes,
+          .body_bytes_max = manifest.limits.response_body_bytes};
+}
+
+// As difference() of modules: a component that never answers the same twice only has to answer with
+// the same status.
+std::string difference(const engine::SnapshotBuild& build, const engine::Program& program,
+                       const RequestInput& request) {
+  const RequestOutput plain = engine::answer_blocking(build, SnapshotRun::plain, request);
+  const RequestOutput resumed = engine::answer_blocking(program, request);
+  if (plain == resumed) return {};
+  if (plain.failure != resumed.failure) {
+    return fmt::format("a run from it ends otherwise than a plain one: {}",
+                       resumed.failure.empty() ? "well" : resumed.failure);
+  }
+  const bool answers_the_same =
+      plain == engine::answer_blocking(build, SnapshotRun::plain, request);
+  if (!answers_the_same && plain.head.status == resumed.head.status) return {};
+  return fmt::format("a run from it answers GET {} otherwise than a plain one",
+                     request.path_with_query);
+}
+
 }  // namespace
 
 std::string SnapshotMaker::digest_of(const Order& order) {
   const RunInput input = build_input(order);
   return sha256_hex(
-      fmt::format("snapshot {}\n{}\n{}\n{}\n{}\n{}", engine::snapshot_recipe(), order.digest,
+      fmt::format("snapshot {}\n{}\n{}\n{}\n{}\n{}\n{}", engine::snapshot_recipe(), order.digest,
                   order.manifest.snapshot.is_warm, sha256_hex(input.input.args.bytes()),
-                  sha256_hex(input.input.env.bytes()), sha256_hex(default_data(order.manifest))));
+                  sha256_hex(input.input.env.bytes()), sha256_hex(default_data(order.manifest)),
+                  warm_up_path(order.manifest)));
 }
 
 Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
@@ -79,6 +119,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
       order.manifest.snapshot.is_warm ? engine::WarmUp::one_call : engine::WarmUp::none;
   const auto build = engine::SnapshotBuild::create(engine, order.artifact, warm_up);
   if (!build) return Made{nullptr, build.error().message};
+  if (engine::is_component(order.artifact)) return make_component(order, *build);
 
   const std::string data = default_data(order.manifest);
   RunInput input = build_input(order);
@@ -90,11 +131,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
     if (order.is_reactor && call == "_initialize") return fail("{}", why);
     return Made{nullptr, std::move(why)};
   }
-  const auto wasm = build->module(left.asked);
-  if (!wasm) return Made{nullptr, wasm.error().message};
-  const auto code = order.compile_elsewhere
-                        ? order.compile_elsewhere(*wasm, engine::Tier::optimized, order.stop)
-                        : engine.compile(*wasm);
+  const auto code = compile(order, *build, left.asked);
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(engine.load(*code, engine::FileAccess::none));
 
@@ -105,8 +142,41 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (auto why = difference(*build, program, entry, request); !why.empty()) {
     return Made{nullptr, std::move(why)};
   }
+  return keep(order, *code);
+}
+
+Result<SnapshotMaker::Made> SnapshotMaker::make_component(const Order& order,
+                                                          const engine::SnapshotBuild& build) {
+  const engine::Surroundings surroundings = surroundings_of(order.manifest);
+  RequestInput request = request_of(order.manifest, surroundings);
+  const RequestOutput left = engine::answer_blocking(build, SnapshotRun::build, request);
+  if (!left.failure.empty()) {
+    return Made{nullptr, fmt::format("its {} (GET {}) fails: {}", build.last_call(),
+                                     request.path_with_query, left.failure)};
+  }
+  const auto code = compile(order, build, {});
+  if (!code) return Made{nullptr, code.error().message};
+  const auto program = TRY(loader_.engine().load(*code, engine::FileAccess::none));
+  request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
+  if (auto why = difference(build, program, request); !why.empty()) {
+    return Made{nullptr, std::move(why)};
+  }
+  return keep(order, *code);
+}
+
+// The code of what starts from what the build has left.
+Result<std::vector<std::uint8_t>> SnapshotMaker::compile(const Order& order,
+                                                         const engine::SnapshotBuild& build,
+                                                         const engine::Asked& asked) {
+  const auto wasm = TRY(build.module(asked));
+  if (!order.compile_elsewhere) return loader_.engine().compile(wasm);
+  return order.compile_elsewhere(wasm, engine::Tier::optimized, order.stop);
+}
+
+Result<SnapshotMaker::Made> SnapshotMaker::keep(const Order& order,
+                                                std::span<const std::uint8_t> code) {
   const CodeName name{.digest = digest_of(order), .files = engine::FileAccess::none};
-  return Made{TRY(loader_.take_code(*code, name, engine::Tier::optimized)), {}};
+  return Made{TRY(loader_.take_code(code, name, engine::Tier::optimized)), {}};
 }
 
 }  // namespace funcd::registry

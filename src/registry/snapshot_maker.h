@@ -5,6 +5,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/program.h"
@@ -44,6 +45,12 @@ class SnapshotMaker {
   [[nodiscard]] Result<Made> make(const Order& order);
 
  private:
+  [[nodiscard]] Result<Made> make_component(const Order& order, const engine::SnapshotBuild& build);
+  [[nodiscard]] Result<std::vector<std::uint8_t>> compile(const Order& order,
+                                                          const engine::SnapshotBuild& build,
+                                                          const engine::Asked& asked);
+  [[nodiscard]] Result<Made> keep(const Order& order, std::span<const std::uint8_t> code);
+
   ProgramLoader& loader_;
 };
 
