@@ -131,10 +131,10 @@ impl Table {
     fn read_body(&mut self, body: &FunctionBody) -> Result<bool> {
         for operator in body.get_operators_reader()? {
             match operator? {
-                Operator::CallIndirect { type_index, .. } => {
-                    if *self.called.get_or_insert(type_index) != type_index {
-                        return Ok(false);
-                    }
+                Operator::CallIndirect { type_index, .. }
+                    if *self.called.get_or_insert(type_index) != type_index =>
+                {
+                    return Ok(false);
                 }
                 Operator::ReturnCallIndirect { .. }
                 | Operator::RefFunc { .. }
