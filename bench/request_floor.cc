@@ -155,7 +155,7 @@ class Floor {
   Loop loop_;
   invoke::Admission admission_{{}, 1};
   invoke::Dispatcher dispatcher_{
-      loop_, admission_, {.is_building = [](std::string_view) { return false; }}};
+      loop_, admission_, {.is_building = [](std::string_view) { return false; }, .load = {}}};
   files::JobQueue jobs_;
   files::FileHandler files_{
       loop_,

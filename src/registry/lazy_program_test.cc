@@ -69,12 +69,13 @@ TEST(LazyProgram, IsNeverFreedUnderAPin) {
       if (!lazy.unload_unused_since(TimePoint::max())) continue;
       ++dropped;
       lazy.load(program());
+      std::this_thread::yield();
     }
   });
   std::vector<std::jthread> users;
   for (int user = 0; user < 2; ++user) {
     users.emplace_back([&] {
-      for (int run = 0; run < 20'000 || dropped < 20; ++run) {
+      for (int run = 0; run < 20'000 || dropped < 20 || pinned == 0; ++run) {
         if (const auto pin = lazy.pin()) {
           ++pinned;
           EXPECT_GT(the_engine().programs_loaded(), others);
