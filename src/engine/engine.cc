@@ -23,10 +23,11 @@ namespace {
 constexpr std::uint32_t kInstancesMaxDefault = 2'000;
 constexpr std::uint32_t kInstancesMin = 16;
 constexpr std::uint32_t kTableElementsMax = 100'000;
-// Mappings that a live instance takes (memory, its image, tables, stack and guards) and that a slot
-// keeps in the other of the two pools for modules, rounded up, and those that the rest of the
-// process needs. Past vm.max_map_count the pool would wait for ever.
-constexpr std::uint32_t kMappingsPerInstance = 14;
+// Mappings that a live instance takes (memory, its image, stack and guards) and that a slot keeps
+// in the other of the two pools for modules, ten in all where both were in use, one more for
+// tables; and those that the rest of the process needs. Past vm.max_map_count the pool would wait
+// for ever.
+constexpr std::uint32_t kMappingsPerInstance = 11;
 constexpr std::uint32_t kMappingsReserved = 5'000;
 constexpr std::uint32_t kMappingsPerProgram = 3;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;
