@@ -15,6 +15,7 @@
 #include "cli/runner.h"
 #include "cli/verbs.h"
 #include "engine/snapshot_request.h"
+#include "http/target.h"
 #include "server/units.h"
 
 namespace funcd::cli {
@@ -123,7 +124,9 @@ std::string text_of(const std::vector<Measured>& ways) {
                         server::approximate_size(way.module_bytes),
                         server::approximate_size(way.memory_bytes));
   }
-  text += fmt::format("{:.1f} times less\n", ways.front().us / ways.back().us);
+  const double gain = ways.front().us / ways.back().us;
+  text += gain >= 1 ? fmt::format("{:.1f} times less\n", gain)
+                    : fmt::format("no gain: {:.1f} times as much\n", 1 / gain);
   const auto asked = engine::names_of(ways.back().asked);
   if (!asked.empty()) {
     text += fmt::format("asked for before the snapshot: {}\n", fmt::join(asked, ", "));
@@ -213,7 +216,10 @@ void add_snapshot(CLI::App& app, Action& action) {
   verb->add_option("--data", request->data, "DATA of the measured runs (default: {})")
       ->type_name("JSON");
   verb->add_option("--path", request->path, "what a component is asked for (default: /)")
-      ->type_name("PATH");
+      ->type_name("PATH")
+      ->check([](const std::string& path) {
+        return http::is_origin_form(path) ? "" : "write it as a client sends it: /hello?name=n";
+      });
   verb->add_option("--env", request->env, "NAME=VALUE for the guest; may be repeated")
       ->type_name("NAME=VALUE")
       ->take_all();

@@ -61,7 +61,7 @@ class HttpInstanceTest : public testing::Test {
   static Answered answer(const Program& program, Instance instance,
                          const TaskLimits& limits = limits_until(Clock::now() + milliseconds(5000)),
                          bool keeps_instance = true) {
-    DroppedStdio stdio;
+    BufferedStdio stdio({}, 1 << 10, 1 << 10);
     HttpTask task(program,
                   {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}}, stdio,
                   limits, {.instance = std::move(instance), .keeps_instance = keeps_instance});
@@ -74,16 +74,6 @@ class HttpInstanceTest : public testing::Test {
     answered.instance = task.take_instance();
     return answered;
   }
-
-  class DroppedStdio final : public Stdio {
-   public:
-    std::int64_t read(std::span<std::uint8_t> /*into*/) override { return 0; }
-    std::int64_t write(int /*descriptor*/, std::span<const std::uint8_t> bytes) override {
-      return static_cast<std::int64_t>(bytes.size());
-    }
-    [[nodiscard]] bool is_readable() const override { return true; }
-    [[nodiscard]] bool is_terminal(int /*descriptor*/) const override { return false; }
-  };
 
   std::jthread ticker_{[](const std::stop_token& stop) { shared_engine().run_ticker(stop); }};
 };
@@ -155,7 +145,7 @@ TEST_F(HttpInstanceTest, ItsMemoryCountsAsAWholeAndOneThatWasRefusedMoreIsGone) 
 
 TEST_F(HttpInstanceTest, ABodyThatItHasNotReadIsNotKept) {
   const Program program = program_of(http3_component(""));
-  DroppedStdio stdio;
+  BufferedStdio stdio({}, 1 << 10, 1 << 10);
   HttpTask task(
       program,
       {.method = "POST", .authority = "a", .path_with_query = "/", .fields = {}, .has_body = true},
@@ -172,7 +162,7 @@ TEST_F(HttpInstanceTest, ABodyThatItHasNotReadIsNotKept) {
 TEST_F(HttpInstanceTest, DroppedWithinARequestItIsGone) {
   const Program program = program_of(http3_component(on(2, kLoops)));
   auto first = answer(program, nullptr);
-  DroppedStdio stdio;
+  BufferedStdio stdio({}, 1 << 10, 1 << 10);
   HttpTask task(program, {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}},
                 stdio, limits_until(Clock::now() + milliseconds(5000)),
                 {.instance = std::move(first.instance), .keeps_instance = true});

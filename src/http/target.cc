@@ -45,6 +45,11 @@ Target split_query(std::string_view path_and_query) {
 
 }  // namespace
 
+bool is_origin_form(std::string_view target) {
+  return target.starts_with('/') && parse_target("GET", target) &&
+         std::ranges::all_of(target, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 bool is_host(std::string_view text) {
   if (text.empty()) return true;
   std::size_t host_end = 0;

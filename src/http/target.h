@@ -16,6 +16,10 @@ struct Target {
 // none of these or has a fragment. CONNECT's authority-form is not known here.
 [[nodiscard]] std::optional<Target> parse_target(std::string_view method, std::string_view target);
 
+// Whether a client can send it for anything but OPTIONS and CONNECT to a server: origin-form
+// (RFC 9112 3.2.1), in visible ASCII: "/hello?name=n".
+[[nodiscard]] bool is_origin_form(std::string_view target);
+
 // uri-host [":" port], or nothing at all (RFC 9110 7.2): no user information, no spaces, no list.
 [[nodiscard]] bool is_host(std::string_view text);
 

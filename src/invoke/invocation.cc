@@ -228,9 +228,10 @@ void Invocation::launch() {
 }
 
 void Invocation::launch_component(const engine::TaskLimits& limits) {
-  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_,
-                                       dispatcher_.idle_.take(*revision_), limits,
-                                       engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
+  auto idle = revision_->manifest.reuse > 1 ? dispatcher_.idle_.take(*revision_) : nullptr;
+  run_ =
+      &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, std::move(idle),
+                                    limits, engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
   run_->response().keep(client_);
   drive();
 }

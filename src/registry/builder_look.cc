@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/folder_lock.h"
+#include "base/file_lock.h"
 #include "base/log.h"
 #include "registry/builder.h"
 #include "registry/inside.h"

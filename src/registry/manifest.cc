@@ -269,11 +269,7 @@ Result<> read_smoke(const toml::table& table, std::string_view file, Manifest& m
   Smoke& smoke = manifest.smoke.emplace();
   const auto read_path = [&smoke](const toml::node& node) -> Result<> {
     smoke.path = TRY(string_of(node));
-    const auto target = http::parse_target("GET", smoke.path);
-    const bool is_good =
-        smoke.path.starts_with('/') && target &&
-        std::ranges::all_of(smoke.path, [](char c) { return c > ' ' && c < 0x7f; });
-    if (is_good) return {};
+    if (http::is_origin_form(smoke.path)) return {};
     return fail("'{}' is no path; write it as a client sends it: \"/hello?name=n\"", smoke.path);
   };
   const auto read_status = [&smoke](const toml::node& node) -> Result<> {

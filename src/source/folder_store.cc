@@ -10,7 +10,7 @@
 
 #include "base/descriptor.h"
 #include "base/file.h"
-#include "base/folder_lock.h"
+#include "base/file_lock.h"
 #include "source/object_store.h"
 
 namespace funcd::source {

@@ -12,12 +12,12 @@
 #include <charconv>
 #include <map>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/file_lock.h"
 #include "base/log.h"
 #include "storage/entry_file.h"
 
@@ -76,16 +76,10 @@ struct CloseFolder {
 
 }  // namespace
 
-// Holds the lock file's lock. Waits for it in small steps, as flock() has no time limit.
+// Holds the lock file's lock.
 class CacheFolder::Lock {
  public:
-  explicit Lock(int fd) : fd_(fd) {
-    constexpr std::chrono::milliseconds kStep{2};
-    const TimePoint give_up_at = Clock::now() + kLockWaitMax;
-    while (!(is_held_ = ::flock(fd_, LOCK_EX | LOCK_NB) == 0) && Clock::now() < give_up_at) {
-      std::this_thread::sleep_for(kStep);
-    }
-  }
+  explicit Lock(int fd) : fd_(fd), is_held_(lock_within(fd, LOCK_EX, kLockWaitMax)) {}
   ~Lock() {
     if (is_held_) ::flock(fd_, LOCK_UN);
   }
@@ -95,7 +89,7 @@ class CacheFolder::Lock {
 
  private:
   int fd_;
-  bool is_held_ = false;
+  bool is_held_;
 };
 
 CacheFolder::CacheFolder(PrivateFolder folder, Descriptor lock, std::uint64_t bytes_max)

@@ -132,3 +132,9 @@ def test_a_runtime_that_answers_one_request_starts_plainly(serve_all):
     said = snapshot_of(server, "javascript/http")
     assert not said["used"] and "handles" in said["reason"], said
     assert [server.get("/javascript/hello").body for _ in range(2)] == [b"hello"] * 2
+
+
+def test_a_path_that_no_client_sends_is_wrong_usage():
+    for path in ("nopath", "/with space", "http://a/"):
+        done = funcd("snapshot", "--path", path, "any.wasm")
+        assert done.returncode == 2 and "--path" in done.stderr

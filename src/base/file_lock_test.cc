@@ -1,8 +1,7 @@
-#include "base/folder_lock.h"
+#include "base/file_lock.h"
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -41,13 +40,13 @@ TEST(FolderLock, ManyLookAtOnceAndOneReplaces) {
 
 TEST(FolderLock, WhoWaitsGoesOnWhenItIsFree) {
   const TempFolder folder;
-  std::atomic<bool> is_held{true};
   auto held = std::make_unique<FolderLock>(folder.path(), Kind::to_replace, kLong);
-  const std::jthread waiting([&] {
-    const FolderLock lock(folder.path(), Kind::to_look, kLong);
-    EXPECT_FALSE(is_held);
+  std::jthread waiting([&] {
+    const TimePoint begin = Clock::now();
+    const FolderLock lock(folder.path(), Kind::to_replace, kLong);
+    EXPECT_LT(Clock::now() - begin, kLong);
+    EXPECT_TRUE(waits_for(folder.path(), Kind::to_look));
   });
-  is_held = false;
   held.reset();
 }
 
