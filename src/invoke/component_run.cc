@@ -86,7 +86,8 @@ void ComponentRun::move_input() {
 void ComponentRun::begin_response() {
   if (!head_ || response_.has_begun() || is_whole()) return;
   // A head alone can wait for its body as long as the guest is at work on it.
-  if (state_ == State::runnable && (out_.empty() || is_quick())) return;
+  const bool is_full = out_.size() == kPipeBytesMax && out_state_ == engine::HttpBody::more;
+  if (state_ == State::runnable && !is_full && (out_.empty() || is_quick())) return;
   head_->body = std::exchange(out_, {});
   failure_ = response_.begin(*head_, content_length_);
   if (!failure_) out_ = std::move(head_->body);
@@ -122,11 +123,15 @@ bool ComponentRun::has_head() {
 
 void ComponentRun::take_output() {
   if (!has_head()) return;
-  while (true) {
-    if (out_.size() == kPipeBytesMax) send_output();
+  while (out_state_ == engine::HttpBody::more) {
+    if (out_.size() == kPipeBytesMax) {
+      // Here rather than after the guest's turn: nobody says that there is more than was taken.
+      begin_response();
+      if (!failure_) send_output();
+    }
     if (failure_) return;
     const std::size_t room = kPipeBytesMax - out_.size();
-    if (out_state_ != engine::HttpBody::more || room == 0) break;
+    if (room == 0) break;
     const std::size_t size = out_.size();
     out_state_ = task_.take_body(out_, room);
     const std::size_t taken = out_.size() - size;

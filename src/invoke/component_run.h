@@ -65,7 +65,8 @@ class ComponentRun final : public Run {
   static constexpr std::size_t kPipeBytesMax = 64 << 10;
 
   void move_input();
-  // Takes what the guest gives of its response, and sends it when there is no room for more.
+  // Takes what the guest gives of its response, and sends it when there is no room for more: all
+  // that is there, or as much as the client takes.
   void take_output();
   // What has been taken, once the response has begun: in as few pieces as the guest's pauses allow.
   void send_output();

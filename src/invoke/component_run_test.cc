@@ -30,9 +30,10 @@ const std::string kEcho = kHear + kBegin + kOpen + R"(
     (br_if $end (call $hear (local.get $c) (i32.const 4096)))
     (br_if $end (call $say (local.get $b) (call $heard) (call $heard_size)))
     (br $again))))" + kClose;
-const std::string kPours = kBegin + kOpen + R"(
+const std::string kPour = R"(
   (loop $again
     (br_if $again (i32.eqz (call $say (local.get $b) (i32.const 0) (i32.const 4096))))))";
+const std::string kPours = kBegin + kOpen + kPour;
 
 class ComponentRunTest : public DispatcherTest {
  protected:
@@ -145,6 +146,22 @@ TEST_F(ComponentRunTest, SmallPiecesLeaveTogether) {
   run_until([&] { return exchange.is_aborted(); });
   EXPECT_GE(exchange.streamed().size(), std::size_t{256 << 10});
   EXPECT_LE(exchange.writes(), 16);  // the guest has written 4 KiB each time
+}
+
+// As much as waits to go as a whole is there when the guest is interrupted; the rest comes later.
+TEST_F(ComponentRunTest, AnAnswerThatIsTooLongForAWholeGoesOnWithoutAPause) {
+  std::string body = kBegin + kOpen;
+  for (int piece = 0; piece < 16; ++piece) {
+    body += "(drop (call $say (local.get $b) (i32.const 0) (i32.const 4096)))";
+  }
+  body +=
+      "(loop $work (local.set $c (i32.add (local.get $c) (i32.const 1)))"
+      " (br_if $work (i32.lt_u (local.get $c) (i32.const 10000000))))";
+  serve_component(body + kPour, {.response_body_bytes = 200'000});
+  FakeExchange exchange("GET", "/f");
+  dispatcher_.on_request(exchange);
+  run_until([&] { return exchange.is_aborted(); });
+  EXPECT_EQ(count(Reason::output_too_large), 1U);
 }
 
 struct Bad {

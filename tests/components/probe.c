@@ -5,6 +5,10 @@
 IMPORT("wasi:cli/stdout@0.2.0", "get-stdout") int get_stdout(void);
 IMPORT("wasi:cli/stderr@0.2.0", "get-stderr") int get_stderr(void);
 IMPORT("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration") int subscribe_duration(uint64_t nanoseconds);
+IMPORT(STREAMS, "[method]output-stream.check-write") void stream_check(int stream, uint64_t* result);
+IMPORT(STREAMS, "[method]output-stream.write")
+void stream_write_some(int stream, const char* bytes, uint32_t size, uint32_t* result);
+IMPORT(STREAMS, "[method]output-stream.subscribe") int stream_subscribe(int stream);
 IMPORT(HTTP, "[constructor]outgoing-request") int request_new(int fields);
 IMPORT(HTTP, "[method]outgoing-request.set-path-with-query")
 int request_set_path(int request, int is_some, const char* text, uint32_t size);
@@ -66,6 +70,27 @@ static void pass_on(int outparam, int response) {
     write_all(out, (const char*)result[1], result[2]);
   }
   if ((uint8_t)result[1] != 0) finish_body(body, out);
+}
+
+// Writes as much at once as it may, as what SDKs make does.
+static void pour(int stream, uint32_t size) {
+  _Alignas(8) uint64_t may[2];
+  uint32_t result[4];
+  int pollable = stream_subscribe(stream);
+  while (size > 0) {
+    stream_check(stream, may);
+    if ((uint8_t)may[0] != 0) break;
+    if (may[1] == 0) {
+      pollable_block(pollable);
+      continue;
+    }
+    uint32_t piece = size < HEAP_BYTES ? size : HEAP_BYTES;
+    if (piece > may[1]) piece = (uint32_t)may[1];
+    stream_write_some(stream, heap, piece, result);
+    if ((uint8_t)result[0] != 0) break;
+    size -= piece;
+  }
+  pollable_drop(pollable);
 }
 
 // Tries to have a field sent that is none; says whether it was let.
@@ -205,6 +230,11 @@ HANDLE(request, outparam) {
   if (is(path, "endless")) {
     int stream = begin(outparam, &body);
     while (write_all(stream, heap, 4096)) {}
+  }
+  if (is(path, "pours")) {
+    int stream = begin(outparam, &body);
+    pour(stream, 4 << 20);
+    return finish_body(body, stream);
   }
   int stream = begin(outparam, &body);
   nap(100);

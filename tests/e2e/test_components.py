@@ -65,6 +65,11 @@ def test_a_body_comes_back_before_its_end_is_sent(server, framing):
         assert connection.request("GET", "/hello").body == b"hello"
 
 
+def test_a_long_answer_comes_in_large_pieces(server):
+    for _ in range(20):
+        assert len(server.get("/probe/pours").body) == len("begun") + (4 << 20)
+
+
 def memory_bytes(server) -> int:
     with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
