@@ -76,6 +76,7 @@ class DispatcherTest : public ::testing::Test {
   // Runs what is to be run now; a guest that is out of its slice has the next.
   void run_until(const std::function<bool()>& is_true) {
     const auto work = boost::asio::make_work_guard(loop_.io());
+    loop_.io().restart();  // the guard of an earlier call may have been its last work
     while (!is_true()) loop_.io().run_one();
   }
 
