@@ -122,9 +122,11 @@ TEST_F(DispatcherTest, FirstBuildThatTakesTooLongIsToldSo) {
 
 // A function that is not in memory, and the program that it will have.
 struct Unloaded {
-  explicit Unloaded(std::string_view text) : revision(revision_of("f", text)) {
+  explicit Unloaded(std::string_view text, std::string route = "/f")
+      : revision(revision_of("f", text)) {
     program = revision->program->share();
     auto copy = std::make_shared<registry::Revision>(*revision);
+    copy->route = std::move(route);
     copy->program = std::make_shared<registry::LazyProgram>(registry::CodeName(),
                                                             registry::ProgramFacts::of(*program));
     revision = std::move(copy);
@@ -145,6 +147,32 @@ TEST_F(DispatcherTest, RequestWaitsForAProgramThatIsNotInMemory) {
   loads_.front()({});
   EXPECT_EQ(response_to(exchange).status, 200);
   EXPECT_EQ(admission_.running(), 0U);
+}
+
+// Prints its environment, which begins with DATA.
+constexpr std::string_view kPrintsData = R"((module
+  (import "wasi_snapshot_preview1" "environ_get" (func $get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (drop (call $sizes (i32.const 0) (i32.const 4)))
+    (drop (call $get (i32.const 64) (i32.const 1024)))
+    (i32.store (i32.const 16) (i32.const 1029))
+    (i32.store (i32.const 20) (i32.sub (i32.load (i32.const 4)) (i32.const 6)))
+    (drop (call $fd_write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 8))))))";
+
+// The catalog that a request has met is gone before the request goes on.
+TEST_F(DispatcherTest, ParametersOfARouteOutliveItsCatalog) {
+  const Unloaded unloaded(kPrintsData, "/f/{whose-name-is-long}/{b}");
+  serve({unloaded.revision});
+  FakeExchange exchange("GET", "/f/x/y");
+  dispatcher_.on_request(exchange);
+  serve({unloaded.revision});
+  unloaded.revision->program->load(unloaded.program);
+  loads_.front()({});
+  EXPECT_THAT(response_to(exchange).body,
+              ::testing::StartsWith(R"({"whose-name-is-long":"x","b":"y"})"));
 }
 
 TEST_F(DispatcherTest, ProgramThatLeavesMemoryBeforeItsRequestGoesOnIsAskedForAgain) {

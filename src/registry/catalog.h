@@ -24,9 +24,9 @@ struct Match {
   // That of the function which is met, whether it allows the method or not; null where there is
   // none. Who is to meet it instead is the caller's to say, by meet().
   const std::shared_ptr<const Revision>* canary = nullptr;
-  bool is_static = false;         // the route that is met has neither parameters nor a wildcard
-  std::vector<PathParam> params;  // names are of the catalog
-  std::string allow;              // "GET, HEAD, POST", when the method is not allowed
+  bool is_static = false;  // the route that is met has neither parameters nor a wildcard
+  std::vector<PathParam> params;
+  std::string allow;  // "GET, HEAD, POST", when the method is not allowed
 };
 
 // Routes to revisions at one moment. Immutable: a change makes a new catalog.

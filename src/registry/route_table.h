@@ -14,8 +14,8 @@
 namespace funcd::registry {
 
 struct PathParam {
-  std::string_view name;  // of the table
-  std::string value;      // percent-decoded
+  std::string name;
+  std::string value;  // percent-decoded
 };
 
 // Routes and a number for each. Filled by one thread, then read by any.
