@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <malloc.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <charconv>
@@ -31,6 +32,10 @@ constexpr std::uint32_t kMappingsPerInstance = 11;
 constexpr std::uint32_t kMappingsReserved = 5'000;
 constexpr std::uint32_t kMappingsPerProgram = 3;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;
+// Addresses that a slot takes of each pool, and how many pools there may be: of modules two, and of
+// components that are called concurrently.
+constexpr std::uint64_t kReservedBytesPerSlot = (4ULL << 30) + (64ULL << 20);
+constexpr std::uint64_t kPoolsMax = 3;
 // Compiling less leaves little behind.
 constexpr std::size_t kTrimmedArtifactBytes = 256U << 10;
 // A module whose start function runs longer does not go live.
@@ -108,6 +113,26 @@ std::uint32_t instances_that_fit(const EngineOptions& options) {
                   kInstancesMin);
 }
 
+// Whether there are as many addresses as the pools reserve. Small processors have fewer, and so has
+// a process under `ulimit -v` or the thread sanitizer.
+bool has_addresses_for(const EngineOptions& options) {
+  const std::size_t bytes =
+      (kPoolsMax * options.instances_max + options.idle_instances_max) * kReservedBytesPerSlot;
+  void* const reserved =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return false;
+  ::munmap(reserved, bytes);
+  return true;
+}
+
+std::uint32_t default_instances(EngineOptions options, std::uint32_t fit) {
+  options.instances_max = std::min(fit, kInstancesMaxDefault);
+  while (options.instances_max > kInstancesMin && !has_addresses_for(options)) {
+    options.instances_max = std::max(options.instances_max / 2, kInstancesMin);
+  }
+  return options.instances_max;
+}
+
 std::uint32_t programs_that_fit(const EngineOptions& options) {
   constexpr std::uint32_t kProgramsMin = 16;
   const std::uint64_t taken =
@@ -148,7 +173,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
   }
   std::unique_ptr<Engine> engine(new Engine(options));
   if (options.instances_max == 0) {
-    engine->options_.instances_max = std::min(fit, kInstancesMaxDefault);
+    engine->options_.instances_max = default_instances(options, fit);
   }
   if (options.programs_max == 0) {
     engine->options_.programs_max = programs_that_fit(engine->options_);

@@ -12,8 +12,9 @@ import pytest
 
 from funcd import client, guests
 from funcd.binary import clean_environment, find_binary, funcd
+from funcd.examples import component
 from funcd.privileges import obey_permissions
-from funcd.waiting import wait_until
+from funcd.waiting import is_sanitized, wait_until
 
 HELLO = b'{"hello":"world"}'
 
@@ -155,6 +156,18 @@ def test_few_descriptors(folder, start):
         for connection in connections:
             connection.close()
     wait_until(lambda: server.get("/hello").body == HELLO, "it serves again")
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a sanitizer has more addresses of its own")
+def test_few_addresses(folder, start):
+    """Pools reserve addresses, of which `ulimit -v` leaves few: then there are fewer instances."""
+    folder.put("hello", guests.prints(HELLO))
+    folder.put("component", component("hello"))
+    few = 2 << 40
+    server = start(preexec=lambda: resource.setrlimit(resource.RLIMIT_AS, (few, few)))
+    assert server.get("/hello").body == HELLO
+    assert server.get("/component").body == b"hello"
+    assert 16 <= server.admin("/v1/status").json["engine"]["instances_max"] < 500
 
 
 @pytest.mark.parametrize(("config", "words"), [
