@@ -23,10 +23,24 @@ add_custom_command(
   DEPENDS ${bridge_sources}
   COMMENT "bridge (Wasmtime; the first build takes some minutes)"
   USES_TERMINAL VERBATIM)
-add_custom_target(bridge_build DEPENDS ${FUNCD_BRIDGE_LIBRARY})
+set(bridge_linked ${FUNCD_BRIDGE_LIBRARY})
+if(FUNCD_SANITIZE STREQUAL "thread")
+  # Of a shared library the thread sanitizer can be told that it does not see how that synchronizes
+  # (tools/tsan.supp). What it calls ioctl() by is in the program.
+  set(bridge_linked ${CMAKE_BINARY_DIR}/bridge/libfuncd_bridge.so)
+  set(bridge_exports ${CMAKE_BINARY_DIR}/bridge/exports)
+  file(CONFIGURE OUTPUT ${bridge_exports} CONTENT "{ global: fb_*; local: *; };\n")
+  add_custom_command(
+    OUTPUT ${bridge_linked}
+    COMMAND ${CMAKE_CXX_COMPILER} -shared -o ${bridge_linked}
+            -Wl,--whole-archive ${FUNCD_BRIDGE_LIBRARY} -Wl,--no-whole-archive
+            -Wl,--gc-sections -Wl,--wrap=ioctl -Wl,--version-script=${bridge_exports} -lpthread -ldl -lm
+    DEPENDS ${FUNCD_BRIDGE_LIBRARY} VERBATIM)
+endif()
+add_custom_target(bridge_build DEPENDS ${bridge_linked})
 add_library(funcd_bridge INTERFACE)
 add_dependencies(funcd_bridge bridge_build)
 target_include_directories(funcd_bridge INTERFACE ${PROJECT_SOURCE_DIR}/bridge)
-target_link_libraries(funcd_bridge INTERFACE ${FUNCD_BRIDGE_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)
+target_link_libraries(funcd_bridge INTERFACE ${bridge_linked} Threads::Threads ${CMAKE_DL_LIBS} m)
 # Brings ioctl() to src/engine/pagemap_scan.cc.
 target_link_options(funcd_bridge INTERFACE LINKER:--wrap=ioctl)
