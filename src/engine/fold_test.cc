@@ -82,6 +82,11 @@ TEST(Fold, OtherShapesAreLeftAsTheyAre) {
   EXPECT_EQ(why_not(with(component(), kFirstData, "(memory 1)")), "it has two memories");
   EXPECT_EQ(why_not(with(component(), kFirstData, "(@custom \".debug_line\" \"\")")),
             "it has lines of source");
+  EXPECT_EQ(why_not(with(component(), "(core instance $main",
+                         "(core module $small (func (export \"f\")))"
+                         "(core instance (instantiate $small))"
+                         "(core instance (instantiate $small))")),
+            "a module of it is instantiated twice");
   // The shim's table is somebody else's, too.
   EXPECT_THAT(why_not(with(component(), "(func $handle (param \"request\"",
                            "(core module $spy (import \"shim\" \"$imports\" (table 9 funcref)))"

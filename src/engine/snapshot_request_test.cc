@@ -177,6 +177,17 @@ TEST(SnapshotRequest, RefusalsSayWhy) {
   EXPECT_THAT(cold.error().message, HasSubstr("warm = true"));
 }
 
+TEST(SnapshotRequest, AModuleThatIsNotInstantiatedStaysAsItCame) {
+  std::string text = counter();
+  // What lies between its data is no part of it.
+  text.insert(text.find("(core module $libc"),
+              "(core module (memory (export \"m\") 8) (data (i32.const 0) \"a\")"
+              " (data (i32.const 65536) \"b\") (data (i32.const 131072) \"c\"))");
+  const auto wasm = snapshot_of(text);
+  ASSERT_TRUE(wasm) << wasm.error().message;
+  EXPECT_LT(wasm->size(), std::size_t{65536});
+}
+
 TEST(SnapshotRequest, AComponentIsKnownByItsFirstBytes) {
   EXPECT_TRUE(is_component(wasm_of("(component)")));
   EXPECT_FALSE(is_component(wasm_of("(module)")));

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use wasmparser::{
     CodeSectionReader, CustomSectionReader, DataKind, ElementItems, ElementKind,
-    ElementSectionReader, ExternalKind, FunctionBody, GlobalSectionReader, KnownCustom, MemoryType,
-    Name, Operator, Parser, Payload, TableSectionReader, TypeRef, TypeSectionReader,
+    ElementSectionReader, ExternalKind, FromReader, FunctionBody, GlobalSectionReader, KnownCustom,
+    MemoryType, Name, Operator, Parser, Payload, SectionLimited, TableSectionReader, TypeRef,
+    TypeSectionReader,
 };
 use wasmtime::{Result, bail, format_err};
 
@@ -80,7 +81,7 @@ impl<'a> Module<'a> {
     fn read_section(&mut self, payload: Payload<'a>) -> Result<()> {
         match payload {
             Payload::TableSection(tables) => {
-                self.table_count += tables.count();
+                self.table_count += counted(&tables)?;
                 self.tables = Some(tables);
             }
             Payload::MemorySection(memories) => {
@@ -89,12 +90,12 @@ impl<'a> Module<'a> {
                 }
             }
             Payload::GlobalSection(globals) => {
-                self.global_count += globals.count();
+                self.global_count += counted(&globals)?;
                 self.globals = Some(globals);
             }
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(elements) => {
-                self.element_count = elements.count();
+                self.element_count = counted(&elements)?;
                 self.elements = Some(elements);
             }
             Payload::DataSection(segments) => {
@@ -213,6 +214,14 @@ impl<'a> Module<'a> {
         let code = self.code.clone().filter(|_| is_bare)?;
         code.into_iter().map(|body| slot_called_by(&body.ok()?)).collect()
     }
+}
+
+/// How many items a section has, which is what it says once they have been read.
+fn counted<'a, T: FromReader<'a>>(section: &SectionLimited<'a, T>) -> Result<u32> {
+    for item in section.clone() {
+        item?;
+    }
+    Ok(section.count())
 }
 
 /// Where in `imports` those of a kind are.

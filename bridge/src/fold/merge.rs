@@ -1,6 +1,6 @@
 //! A component's core modules, put together into two.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use wasm_encoder::reencode::{Error as ReencodeError, Reencode};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind,
@@ -51,9 +51,13 @@ impl<'s, 'a> Plan<'s, 'a> {
     pub fn new(shape: &'s Shape<'a>, memory: Origin) -> Result<Plan<'s, 'a>> {
         let modules = (0..shape.instances.len() as u32)
             .filter_map(|instance| Some((instance, shape.instance(instance).ok()?.1)));
-        let mut members = Vec::new();
+        let (mut members, mut seen) = (Vec::new(), HashSet::new());
         let (mut shim, mut filler) = (None, None);
         for (instance, module) in modules {
+            // Each would be there once more, however many there are.
+            if !seen.insert(shape.instance(instance)?.0) {
+                bail!("a module of it is instantiated twice");
+            }
             if let Some(slots) = module.as_shim().filter(|_| shim.is_none()) {
                 shim = Some((instance, slots));
             } else if let Some(functions) = module.as_filler().filter(|_| filler.is_none()) {

@@ -19,7 +19,10 @@ use std::task::{Context, Poll, Waker};
 use wasm_encoder::{
     ComponentExportKind, ComponentExportSection, ComponentInstanceSection, RawSection,
 };
-use wasmparser::{ComponentAlias, ComponentExternalKind, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, Instance as CoreInstance, Parser, Payload, Validator,
+    WasmFeatures,
+};
 use wasmtime::component::{self, Instance, WasmList, types::ComponentItem};
 use wasmtime::{Error, Result, Store, Trap, Val, bail};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
@@ -248,8 +251,9 @@ impl ComponentInstanceState for Remains {
 /// The same component with its modules' data merged, and with exports of these names more, which
 /// are empty instances.
 fn finish(wasm: &[u8], marks: &[&str]) -> Result<Vec<u8>> {
+    let instantiated = instantiated_modules(wasm)?;
     let mut component = wasm_encoder::Component::new();
-    let mut instances = 0;
+    let (mut instances, mut modules) = (0, 0);
     let mut nested_until = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
@@ -261,7 +265,11 @@ fn finish(wasm: &[u8], marks: &[&str]) -> Result<Vec<u8>> {
         match &payload {
             Payload::ModuleSection { .. } => {
                 nested_until = range.end;
-                data = Cow::Owned(image::finish(&data, &[])?);
+                // Another one stays as it came: its data may lie anywhere.
+                if instantiated.contains(&modules) {
+                    data = Cow::Owned(image::finish(&data, &[])?);
+                }
+                modules += 1;
             }
             Payload::ComponentSection { .. } => nested_until = range.end,
             _ => instances += instances_in(&payload)?,
@@ -277,6 +285,20 @@ fn finish(wasm: &[u8], marks: &[&str]) -> Result<Vec<u8>> {
     }
     component.section(&exports);
     Ok(component.finish())
+}
+
+/// By their index. Components within have no core modules, or there is no snapshot.
+fn instantiated_modules(wasm: &[u8]) -> Result<BTreeSet<u32>> {
+    let mut modules = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Payload::InstanceSection(instances) = payload? else { continue };
+        for instance in instances {
+            if let CoreInstance::Instantiate { module_index, .. } = instance? {
+                modules.insert(module_index);
+            }
+        }
+    }
+    Ok(modules)
 }
 
 /// How many instances a section adds to those that a component can name.

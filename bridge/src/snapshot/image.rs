@@ -106,8 +106,8 @@ fn merged(section: &[u8]) -> Result<Vec<Segment>> {
         let (offset, is64) = match offset_expr.get_operators_reader().read()? {
             Operator::I32Const { value } => (u64::from(value as u32), false),
             Operator::I64Const { value } => (value as u64, true),
-            // The snapshot writes constants; a module that is not instantiated stays as it came.
-            _ => return Err(Error::msg("it has a module that it does not instantiate")),
+            // The snapshot writes constants.
+            _ => return Err(Error::msg("it has data at a place that is computed")),
         };
         // They come in order of memory and offset.
         if let Some(last) = segments.last_mut()

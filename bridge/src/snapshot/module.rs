@@ -40,7 +40,9 @@ impl<'a> Module<'a> {
         for payload in Parser::new(0).parse_all(wasm) {
             let payload = payload?;
             if let Some((id, range)) = payload.as_section() {
-                module.sections.push((id, &wasm[range]));
+                // Code is read body by body: the section may say that it goes on beyond the end.
+                let bytes = wasm.get(range).ok_or_else(|| Error::msg("it is cut short"))?;
+                module.sections.push((id, bytes));
             }
             module.read(payload)?;
         }
@@ -160,7 +162,8 @@ impl<'a> Module<'a> {
     }
 
     pub fn signature(&self, function: u32) -> Option<&Signature> {
-        self.types.get(self.function_types[function as usize] as usize)?.as_ref()
+        let kind = *self.function_types.get(function as usize)?;
+        self.types.get(kind as usize)?.as_ref()
     }
 
     pub fn slot(&self, function: u32) -> Option<u32> {
