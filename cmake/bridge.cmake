@@ -8,6 +8,13 @@ endif()
 set(FUNCD_BRIDGE_DIR "${bridge_cache}/funcd/bridge" CACHE PATH "where cargo keeps what it has built")
 
 find_program(CARGO cargo REQUIRED)
+set(bridge_command build --release --locked)
+if(FUNCD_FUZZ)
+  # Shows libFuzzer which of the bridge's own code an input reaches.
+  set(bridge_command rustc --release --locked --
+      -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=3
+      -C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table)
+endif()
 set(FUNCD_BRIDGE_LIBRARY ${CMAKE_BINARY_DIR}/bridge/release/libfuncd_bridge.a)
 file(GLOB bridge_sources CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/bridge/src/*.rs ${PROJECT_SOURCE_DIR}/bridge/src/*/*.rs
@@ -17,7 +24,7 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND} -E env
           CARGO_BUILD_BUILD_DIR=${FUNCD_BRIDGE_DIR} CARGO_TARGET_DIR=${CMAKE_BINARY_DIR}/bridge
           FUNCD_CHECKOUT=${PROJECT_SOURCE_DIR}
-          ${CARGO} build --release --locked
+          ${CARGO} ${bridge_command}
   COMMAND ${CMAKE_COMMAND} -E touch_nocreate ${FUNCD_BRIDGE_LIBRARY}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/bridge
   DEPENDS ${bridge_sources}

@@ -20,8 +20,12 @@
 #include <string>
 #include <vector>
 
-// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
+// NOLINTBEGIN(readability-identifier-naming): libFuzzer's names.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+// Of targets that know better how to change what they take.
+extern "C" [[gnu::weak]] std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                                             std::size_t size_max, unsigned seed);
+// NOLINTEND(readability-identifier-naming)
 
 namespace {
 
@@ -74,6 +78,7 @@ class Mutator {
 
   Bytes next() {
     Bytes input = inputs_.empty() ? Bytes{} : inputs_[below(inputs_.size())];
+    if (LLVMFuzzerCustomMutator != nullptr) return change_by_target(std::move(input));
     for (std::size_t changes = 1 + below(kChangesMax); changes > 0; --changes) change(input);
     if (input.size() > kInputBytesMax) input.resize(kInputBytesMax);
     return input;
@@ -81,6 +86,14 @@ class Mutator {
 
  private:
   std::size_t below(std::size_t end) { return random_() % end; }
+
+  Bytes change_by_target(Bytes input) {
+    const std::size_t size = input.size();
+    input.resize(size + kInputBytesMax);
+    input.resize(LLVMFuzzerCustomMutator(input.data(), size, input.size(),
+                                         static_cast<unsigned>(random_())));
+    return input;
+  }
 
   void change(Bytes& input) {
     const std::size_t at = below(input.size() + 1);
