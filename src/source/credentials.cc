@@ -1,5 +1,6 @@
 #include "source/credentials.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -27,11 +28,16 @@ WebRequest local_request(std::string url) {
   return request;
 }
 
-std::optional<std::chrono::system_clock::time_point> parse_time(const std::string& text) {
+using Time = std::chrono::system_clock::time_point;
+
+// "9999-12-31T23:59:59Z" is as late as a time can be.
+std::optional<Time> parse_time(const std::string& text) {
   std::tm time{};
   const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
   if (end == nullptr) return std::nullopt;
-  return std::chrono::system_clock::from_time_t(::timegm(&time));
+  constexpr auto kLast = std::chrono::floor<std::chrono::seconds>(Time::max().time_since_epoch());
+  const std::chrono::seconds since_epoch(::timegm(&time));
+  return Time(std::clamp(since_epoch, std::chrono::seconds(0), kLast));
 }
 
 }  // namespace

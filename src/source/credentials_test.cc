@@ -169,6 +169,20 @@ TEST(Credentials, AnswersThatAreNoneAreErrors) {
   }
 }
 
+TEST(Credentials, TimesBeyondWhatAClockHasAreItsEnds) {
+  const auto expires_at = [](std::string_view year) {
+    const auto credentials = parse_credentials(
+        fmt::format(
+            R"({{"AccessKeyId":"k","SecretAccessKey":"s","Expiration":"{}-12-31T23:59:59Z"}})",
+            year),
+        "x");
+    return *credentials.value().expires_at;
+  };
+  const auto now = std::chrono::system_clock::now();
+  EXPECT_GT(expires_at("9999"), now);
+  EXPECT_LT(expires_at("0201"), now);
+}
+
 TEST(IniFile, OddLinesAreLeftOut) {
   const auto file = parse_ini("x = 0\n[a]\nk=v=w\nnothing\n  nested = 1\n;c\n[b]\r\nk = 1\r\n[");
   EXPECT_EQ(file.at("a").at("k"), "v=w");
