@@ -141,8 +141,10 @@ def test_what_is_replaced_out_of_memory_is_the_new_one(folder, start):
     wait_loaded(server, set())
     folder.put("hello", guests.prints(answer_of(2)))
     server.wait_body("/hello", answer_of(2))
+    wait_loaded(server, set())  # its code is in the cache by then
     folder.put("hello", b"no module")
     server.wait_state("hello", "stale")
+    assert server.get("/hello").text == answer_of(2)
     wait_loaded(server, set())
     assert server.get("/hello").text == answer_of(2)
 
