@@ -1,13 +1,15 @@
-// The engine alone: a fresh instance of one function again and again on one core, as a worker runs
-// it but with no HTTP, no contract and a warm cache. What a request costs beyond this is the
-// server's. Of a component, one GET request and its response.
+// The engine alone: one function again and again on one core, as a worker runs it but with no HTTP,
+// no contract and a warm cache. What a request costs beyond this is the server's. Of a component,
+// one GET request and its response.
 //
 //   engine_floor FILE.wasm [--env KEY=VALUE]... [--stdin TEXT] [--snapshot cold|warm]
-//                [--seconds S | --runs N] [--expect TEXT]
+//                [--instances spare|fresh] [--seconds S | --runs N] [--expect TEXT]
 //
 // --snapshot starts each run from a snapshot, which is made first with the same stdin; of a
-// component, by one request. --runs makes that many runs and no others, so that what a run takes
-// can be counted: the instructions of N and of 2 N runs under callgrind differ by those of N runs.
+// component, by one request. Instances are those that earlier runs have left, where they can be, or
+// with `--instances fresh` made for each run. --runs makes that many runs and no others, so that
+// what a run takes can be counted: the instructions of N and of 2 N runs under callgrind differ by
+// those of N runs.
 //
 // Prints one line of JSON: {"runs": N, "cpu_us_per_run": X}. CPU is user + system time of the whole
 // process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or
@@ -45,6 +47,7 @@ constexpr std::chrono::seconds kTimeout{10};
 constexpr std::chrono::milliseconds kWarmUp{300};
 // Valgrind gives a process less to reserve than a pool of the usual size takes.
 constexpr std::uint32_t kInstancesUnderValgrind = 8;
+constexpr std::uint32_t kSpares = 2;
 
 struct Options {
   std::string file;
@@ -54,6 +57,7 @@ struct Options {
   std::string expect;
   std::string stdin_text;
   std::string snapshot;  // "", "cold", "warm"
+  bool has_spares = true;
 };
 
 Result<Options> parse(std::span<char*> arguments) {
@@ -74,6 +78,8 @@ Result<Options> parse(std::span<char*> arguments) {
       options.stdin_text = value;
     } else if (name == "--snapshot" && (value == "cold" || value == "warm")) {
       options.snapshot = value;
+    } else if (name == "--instances" && (value == "spare" || value == "fresh")) {
+      options.has_spares = value == "spare";
     } else if (name == "--seconds") {
       options.seconds = TRY(bench::number_of<decltype(options.seconds)>(name, value));
     } else if (name == "--runs") {
@@ -81,14 +87,14 @@ Result<Options> parse(std::span<char*> arguments) {
     } else {
       return fail(
           "{}: unknown option; known are --env, --stdin, --snapshot cold|warm, "
-          "--seconds, --runs, --expect",
+          "--instances spare|fresh, --seconds, --runs, --expect",
           name);
     }
   }
   if (options.file.empty()) {
     return fail(
         "usage: engine_floor FILE.wasm [--env K=V]... [--stdin TEXT] [--snapshot cold|warm] "
-        "[--seconds S | --runs N] [--expect TEXT]");
+        "[--instances spare|fresh] [--seconds S | --runs N] [--expect TEXT]");
   }
   return options;
 }
@@ -119,9 +125,11 @@ struct Subject {
   engine::TaskOptions options;
 };
 
-Result<Subject> load(const engine::Engine& engine, const Options& options) {
+Result<Subject> load(const engine::Engine& engine, const Options& options,
+                     engine::SpareInstances& spares) {
   auto wasm = TRY(read_file(options.file, kWasmBytesMax));
   engine::TaskOptions task_options;
+  task_options.spares = &spares;
   if (engine::is_reactor(wasm)) task_options.entry = engine::kReactorEntry;
   if (!options.snapshot.empty()) {
     wasm = TRY(snapshot_of(engine, wasm, options));
@@ -167,7 +175,7 @@ Result<> answer_once(const Subject& subject, const Options& options) {
   limits.deadline = Clock::now() + kTimeout;
   const engine::HttpRequestHead head{
       .method = "GET", .authority = "127.0.0.1:8000", .path_with_query = "/", .fields = kFields};
-  engine::HttpTask task(subject.program, head, stdio, limits, {});
+  engine::HttpTask task(subject.program, head, stdio, limits, {.spares = subject.options.spares});
   std::string body;
   for (auto state = task.poll(); state != engine::HttpTask::State::done; state = task.poll()) {
     if (state == engine::HttpTask::State::waiting) {
@@ -189,9 +197,11 @@ Result<> answer_once(const Subject& subject, const Options& options) {
 }
 
 Result<> measure(const Options& options) {
-  const auto engine = TRY(
-      engine::Engine::create({.instances_max = options.runs > 0 ? kInstancesUnderValgrind : 0}));
-  const auto subject = TRY(load(*engine, options));
+  const auto engine =
+      TRY(engine::Engine::create({.instances_max = options.runs > 0 ? kInstancesUnderValgrind : 0,
+                                  .spare_instances_max = kSpares}));
+  engine::SpareInstances spares(options.has_spares ? kSpares : 0);
+  const auto subject = TRY(load(*engine, options, spares));
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine->run_ticker(stop); });
   const auto warm_at = Clock::now() + kWarmUp;
   const bool is_component = subject.program.kind() == engine::ProgramKind::http_component;

@@ -53,6 +53,7 @@ namespace {
 constexpr std::uint64_t kCacheBytesMax = 1ULL << 30;
 // Few, as valgrind leaves little room for address space that is only reserved.
 constexpr std::uint32_t kInstancesMax = 4;
+constexpr std::uint32_t kSpareInstancesMax = 2;
 
 struct Options {
   std::string folder;
@@ -154,8 +155,11 @@ class Floor {
 
   Loop loop_;
   invoke::Admission admission_{{}, 1};
-  invoke::Dispatcher dispatcher_{
-      loop_, admission_, {.is_building = [](std::string_view) { return false; }, .load = {}}};
+  invoke::Dispatcher dispatcher_{loop_,
+                                 admission_,
+                                 {.spare_instances_max = kSpareInstancesMax,
+                                  .is_building = [](std::string_view) { return false; },
+                                  .load = {}}};
   files::JobQueue jobs_;
   files::FileHandler files_{
       loop_,
@@ -181,8 +185,9 @@ Result<> ask(Floor& floor, std::string_view request, const std::string& expect) 
 }
 
 Result<> measure(const Options& options) {
-  const auto engine =
-      TRY(engine::Engine::create({.instances_max = kInstancesMax, .is_portable = true}));
+  const auto engine = TRY(engine::Engine::create({.instances_max = kInstancesMax,
+                                                  .spare_instances_max = kSpareInstancesMax,
+                                                  .is_portable = true}));
   const auto cache = TRY(storage::CodeCache::open(options.cache, kCacheBytesMax));
   registry::RegistryOptions registry_options;
   registry_options.folder = options.folder;

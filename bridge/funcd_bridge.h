@@ -19,6 +19,7 @@ typedef struct fb_snapshot fb_snapshot;
 typedef struct fb_http_task fb_http_task;
 typedef struct fb_http_instance fb_http_instance;
 typedef struct fb_surroundings fb_surroundings;
+typedef struct fb_spares fb_spares;
 
 /* Bytes that the bridge has allocated. */
 typedef struct fb_bytes {
@@ -52,6 +53,13 @@ typedef struct fb_host_function {
   int32_t (*call)(void* guest, uint8_t* memory, size_t memory_size, fb_value* values);
 } fb_host_function;
 
+/* Pages that lie next to each other, by address. */
+typedef struct fb_region {
+  uint64_t start;
+  uint64_t end;
+  uint64_t categories;
+} fb_region;
+
 /* How the bridge reaches the host. Outlives the engine. */
 typedef struct fb_host {
   const char* module; /* whose imports: "wasi_snapshot_preview1" */
@@ -64,11 +72,15 @@ typedef struct fb_host {
   int64_t (*write)(void* guest, int descriptor, const uint8_t* bytes, size_t size);
   /* Whether that descriptor has bytes, or room. If not, the task is polled once it may have. */
   bool (*is_ready)(void* guest, int descriptor);
+  /* Which pages of a memory may hold something else than zeros or its image, in ascending order: how
+   * many regions, or -1 when that is not known or there are more than `count_max`. */
+  int64_t (*written)(const uint8_t* base, size_t size, fb_region* regions, size_t count_max);
 } fb_host;
 
 typedef struct fb_engine_options {
   uint32_t instances_max;
-  uint32_t idle_instances_max; /* beside those: between two requests */
+  uint32_t idle_instances_max;  /* beside those: of 0.3, between two requests */
+  uint32_t spare_instances_max; /* and of all others, in all fb_spares */
   uint32_t table_elements_max;
   uint64_t memory_bytes_ceiling;
   uint64_t keep_resident_bytes;
@@ -161,13 +173,21 @@ typedef struct fb_ending {
   fb_bytes trace;   /* trapped: the guest's frames, one a line */
 } fb_ending;
 
+/* Instances of finished runs that are as good as new, for runs on one thread; `count_max` modules and as
+ * many components at the most. */
+fb_spares* fb_spares_new(uint32_t count_max);
+void fb_spares_delete(fb_spares* spares);
+/* Drops those that no run has wanted since the last call but one; how many there still are. */
+size_t fb_spares_sweep(fb_spares* spares);
+
 /* A run of `entry` (a function without parameters; empty: instantiate only; of a component any other
  * text stands for wasi:cli/run) in a fresh instance; of a module's entry other than _start after
  * _initialize, where it exports one.
- * Nothing runs before the first poll. `guest` and `usage` outlive the task. Not thread-safe. */
+ * Nothing runs before the first poll. `guest`, `usage` and `spares`, which may be null, outlive the
+ * task. Not thread-safe. */
 fb_task* fb_task_new(const fb_program* program, const char* entry, void* guest,
                      const fb_limits* limits, fb_usage* usage, const fb_files* files,
-                     const fb_waker* waker, fb_bytes* error);
+                     const fb_waker* waker, fb_spares* spares, fb_bytes* error);
 /* True when the run has ended; `ending` is then filled, and the task is not polled again. */
 bool fb_task_poll(fb_task* task, fb_ending* ending);
 /* Ends a run that has not ended. The waker is not called any more once this returns. */
@@ -214,11 +234,12 @@ typedef struct fb_http_head {
 } fb_http_head;
 
 /* One request to a component of kind FB_HTTP_COMPONENT in a fresh instance. Nothing runs before the
- * first poll. `guest` and `usage` outlive the task, `surroundings` may be null. Not thread-safe. */
-fb_http_task* fb_http_task_new(const fb_program* program, const fb_http_head* head, void* guest,
-                               const fb_limits* limits, fb_usage* usage,
-                               const fb_surroundings* surroundings, const fb_waker* waker,
-                               fb_bytes* error);
+ * first poll. `guest`, `usage` and `spares` outlive the task, `surroundings` and `spares` may be null.
+ * Not thread-safe. */
+fb_http_task* fb_http_task_new(const fb_program* program, fb_spares* spares,
+                               const fb_http_head* head, void* guest, const fb_limits* limits,
+                               fb_usage* usage, const fb_surroundings* surroundings,
+                               const fb_waker* waker, fb_bytes* error);
 /* Another request to an instance, which belongs to the task from here on, or is gone when this fails.
  * `guest` and `usage` that it was made with hold for this run too. */
 fb_http_task* fb_http_task_again(fb_http_instance* instance, const fb_http_head* head,

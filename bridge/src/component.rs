@@ -2,6 +2,7 @@
 
 use crate::engine::Calls;
 use crate::host::{GuestPointer, Host};
+use crate::http_spare::Renewal;
 use crate::outbound::Hooks;
 use crate::program::Program;
 use crate::snapshot;
@@ -63,8 +64,6 @@ impl ComponentGuest {
         surroundings: Arc<Surroundings>,
         wasi: Option<Box<WasiCtx>>,
     ) -> ComponentGuest {
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(RESOURCES_MAX);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(FIELD_BYTES_MAX);
         let hooks = Hooks::new(surroundings.outbound.clone());
@@ -72,7 +71,7 @@ impl ComponentGuest {
             pointer,
             host,
             limiter,
-            table,
+            table: new_table(),
             surroundings,
             hooks,
             asked: 0,
@@ -80,6 +79,35 @@ impl ComponentGuest {
             wasi,
             http,
         }
+    }
+}
+
+fn new_table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(RESOURCES_MAX);
+    table
+}
+
+impl ComponentGuest {
+    /// After a run: whether the next guest can have all that is left.
+    pub fn rest(&mut self) -> bool {
+        self.wasi = None;
+        let is_empty = self.table.is_empty();
+        self.table = new_table();
+        is_empty && !self.hooks.is_sending()
+    }
+
+    /// After `rest` and before another run, which mounts nothing.
+    pub fn begin(
+        &mut self,
+        pointer: GuestPointer,
+        limiter: Limiter,
+        surroundings: Arc<Surroundings>,
+    ) {
+        self.pointer = pointer;
+        self.limiter = limiter;
+        self.hooks.begin(surroundings.outbound.clone());
+        self.surroundings = surroundings;
     }
 }
 
@@ -191,6 +219,8 @@ pub struct Component {
     pub role: Role,
     /// Its instances start from what a request has left that has read the clocks.
     pub is_resumed: bool,
+    /// Where it answers requests of 0.2, and its instances can do so again.
+    pub renewal: Option<Renewal>,
 }
 
 impl Component {
@@ -224,7 +254,8 @@ impl Component {
             Role::Other
         };
         let is_resumed = ty.exports(engine).any(|(export, _)| export == snapshot::ASKED_CLOCK);
-        Ok(Component { pre, role, is_resumed })
+        let renewal = Renewal::of(component);
+        Ok(Component { pre, role, is_resumed, renewal })
     }
 }
 

@@ -1,15 +1,17 @@
 //! The engine and its compiler.
 
 use crate::component::{ComponentGuest, is_concurrent};
+use crate::fold::{self, Instances};
 use crate::host::{self, Guest, Host};
 use crate::snapshot::Scratches;
-use crate::{Bytes, files, give, slice, small_data};
+use crate::{Bytes, entry, files, give, slice, small_data};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
+use wasmparser::Validator;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, Linker, Module, PoolingAllocationConfig,
-    Result, Strategy, WasmBacktraceDetails, component,
+    Result, Strategy, WasmBacktraceDetails, bail, component,
 };
 
 /// Frames of a trap that are shown.
@@ -46,6 +48,7 @@ const IMAGE_BYTES_MAX: u64 = 256 << 20;
 pub struct Options {
     instances_max: u32,
     idle_instances_max: u32,
+    spare_instances_max: u32,
     table_elements_max: u32,
     memory_bytes_ceiling: u64,
     keep_resident_bytes: u64,
@@ -165,8 +168,13 @@ enum Memories {
 
 fn config(options: &Options, calls: Calls, memories: Memories) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::default();
-    let idle = if calls == Calls::Concurrent { options.idle_instances_max } else { 0 };
-    let instances = options.instances_max.saturating_add(idle);
+    let beside = match (calls, memories) {
+        (Calls::Concurrent, _) => options.idle_instances_max,
+        (_, Memories::Filled) => options.spare_instances_max,
+        // Of modules, and of components.
+        (_, Memories::Mapped) => options.spare_instances_max.saturating_mul(2),
+    };
+    let instances = options.instances_max.saturating_add(beside);
     let keep_resident = options.keep_resident_bytes as usize;
     pool.total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE))
         .total_component_instances(instances)
@@ -250,7 +258,7 @@ pub extern "C" fn fb_engine_delete(_engine: Box<BridgeEngine>) {}
 pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.engine.precompile_compatibility_hash().hash(&mut hasher);
-    crate::fold::VERSION.hash(&mut hasher);
+    fold::VERSION.hash(&mut hasher);
     small_data::RULE.hash(&mut hasher);
     hasher.finish()
 }
@@ -287,20 +295,40 @@ pub unsafe extern "C" fn fb_compile(
 }
 
 fn compile(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
+    if let Some(name) = entry::claimed(wasm) {
+        bail!("it exports {name}, a name that is reserved: give that export another");
+    }
     if !wasmparser::Parser::is_component(wasm) {
-        if engine.options.is_baseline || !small_data::is_filled(wasm) {
-            return engine.engine.precompile_module(wasm);
-        }
-        let by_start = small_data::filled_by_start(wasm);
-        engine.filled()?.engine.precompile_module(by_start.as_deref().unwrap_or(wasm))
+        compile_module(engine, wasm)
     } else if is_concurrent(wasm) {
         engine.concurrent_components()?.engine().precompile_component(wasm)
     } else {
-        // What does not come out of folding as it should is left as it was.
-        crate::fold::folded(wasm)
-            .and_then(|folded| engine.engine.precompile_component(&folded))
-            .or_else(|_| engine.engine.precompile_component(wasm))
+        compile_in_turn(engine, wasm)
     }
+}
+
+fn compile_module(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
+    // Only what is valid is made something else of; the compiler says what is wrong with the rest.
+    if engine.options.is_baseline || Validator::new().validate_all(wasm).is_err() {
+        return engine.engine.precompile_module(wasm);
+    }
+    let is_filled = small_data::is_filled(wasm);
+    let compiler = if is_filled { &engine.filled()?.engine } else { &engine.engine };
+    let filled = if is_filled { small_data::filled_by_start(wasm) } else { None };
+    let made = filled.or_else(|| entry::renewable(wasm));
+    compiler.precompile_module(made.as_deref().unwrap_or(wasm))
+}
+
+/// Of a component of WASI 0.2.
+fn compile_in_turn(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
+    // What does not come out of folding as it should is left as it was.
+    let renewed = (!engine.options.is_baseline).then_some(Instances::Renewed);
+    renewed
+        .into_iter()
+        .chain([Instances::Used])
+        .filter_map(|instances| fold::folded(wasm, instances).ok())
+        .find_map(|folded| engine.engine.precompile_component(&folded).ok())
+        .map_or_else(|| engine.engine.precompile_component(wasm), Ok)
 }
 
 /// # Safety
@@ -313,7 +341,7 @@ pub unsafe extern "C" fn fb_fold(
     error: &mut Bytes,
 ) -> bool {
     let wasm = unsafe { slice(wasm, size) };
-    give(crate::fold::folded(wasm), error).map(|bytes| *folded = bytes.into()).is_some()
+    give(fold::folded(wasm, Instances::Used), error).map(|bytes| *folded = bytes.into()).is_some()
 }
 
 /// # Safety

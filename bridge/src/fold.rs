@@ -12,12 +12,15 @@
 //! imports what is lowered as it is. The component's own half, which says what it imports and
 //! exports, stays byte for byte as it was. A component of another shape is left as it is.
 
+mod access;
 mod member;
 mod merge;
 mod shape;
 
+use crate::entry;
 use merge::{KEEPER, LOWERED, MEMORY, Plan};
 use shape::{Origin, Shape, cut_short, is_core, lift_of};
+use std::collections::BTreeSet;
 use wasm_encoder::{
     CanonicalFunctionSection, Component, ComponentAliasSection, ComponentSectionId, Encode,
     ExportKind, InstanceSection, ModuleArg, RawSection,
@@ -28,11 +31,19 @@ use wasmtime::{Result, bail};
 /// Functions of the merged module that are lifted, and allocators, at the most.
 const PLACES_MAX: usize = 256;
 /// What is made of a component, told apart from what other versions of this make of it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// Whether instances of the result can be made as good as new.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Instances {
+    Used,
+    /// Each is entered once before its memory is written back.
+    Renewed,
+}
 
 /// The same component with fewer core modules, or an error that says why it is left as it is. The
-/// result is not validated: it is as good or as bad as what it is made of.
-pub fn folded(wasm: &[u8]) -> Result<Vec<u8>> {
+/// result is as good or as bad as what it is made of.
+pub fn folded(wasm: &[u8], instances: Instances) -> Result<Vec<u8>> {
     let shape = Shape::read(wasm)?;
     let mut plan = Plan::new(&shape, memory_of(&shape)?)?;
     for function in &shape.canonical {
@@ -53,7 +64,9 @@ pub fn folded(wasm: &[u8]) -> Result<Vec<u8>> {
     if lifts.is_empty() || plan.exports.len().max(plan.reallocs.len()) > PLACES_MAX {
         bail!("it exports no function, or more than {PLACES_MAX}");
     }
-    Writer { plan, lifts, out: Component::new(), lowered: 0, exported: None }.write(wasm)
+    let out = Component::new();
+    let folded = Writer { plan, lifts, instances, out, lowered: 0, exported: None }.write(wasm)?;
+    if instances == Instances::Renewed { access::with_access(folded) } else { Ok(folded) }
 }
 
 /// The memory that functions are lowered with.
@@ -120,6 +133,7 @@ type Lift = (u32, u32, Vec<wasm_encoder::CanonicalOption>);
 struct Writer<'s, 'a> {
     plan: Plan<'s, 'a>,
     lifts: Vec<Lift>,
+    instances: Instances,
     out: Component,
     /// Canonical functions so far.
     lowered: u32,
@@ -136,6 +150,10 @@ impl Writer<'_, '_> {
             if depth > 0 {
                 match payload {
                     Payload::End(_) => depth -= 1,
+                    // What its modules keep is nobody's to write back.
+                    Payload::ModuleSection { .. } if self.instances == Instances::Renewed => {
+                        bail!("a component within it has modules of its own")
+                    }
                     Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                     _ => {}
                 }
@@ -165,7 +183,7 @@ impl Writer<'_, '_> {
     }
 
     fn write_keeper(&mut self) -> Result<()> {
-        self.write_module(&self.plan.keeper()?);
+        self.write_module(&self.plan.keeper(self.instances == Instances::Renewed)?);
         let mut instances = InstanceSection::new();
         instances.instantiate::<_, &str>(0, []);
         let mut aliases = ComponentAliasSection::new();
@@ -204,7 +222,16 @@ impl Writer<'_, '_> {
             let (kind, name) = (ExportKind::Func, &position.to_string());
             aliases.alias(wasm_encoder::Alias::CoreInstanceExport { instance: 2, kind, name });
         }
-        self.write_module(&self.plan.merged()?);
+        let mut merged = self.plan.merged()?;
+        if self.instances == Instances::Renewed {
+            let lifted: BTreeSet<u32> = self.lifts.iter().map(|(place, ..)| *place).collect();
+            let lifted: Vec<_> = lifted.iter().map(|place| place.to_string()).collect();
+            merged = match entry::renewing(&merged, &lifted, &[])? {
+                Some(renewing) => renewing,
+                None => bail!("it keeps something beside its memory"),
+            };
+        }
+        self.write_module(&merged);
         self.out.section(&instances).section(&aliases);
         let exported = first + self.lowered;
         self.exported = Some(exported);

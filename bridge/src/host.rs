@@ -1,5 +1,6 @@
 //! Host functions that C++ serves: what a guest without mounts may call.
 
+use crate::renewal::Region;
 use crate::{slice, text};
 use std::ffi::{c_char, c_void};
 use std::future::poll_fn;
@@ -39,6 +40,7 @@ pub struct Host {
     pub read: unsafe extern "C" fn(*mut c_void, *mut u8, usize) -> i64,
     pub write: unsafe extern "C" fn(*mut c_void, i32, *const u8, usize) -> i64,
     pub is_ready: unsafe extern "C" fn(*mut c_void, i32) -> bool,
+    pub written: unsafe extern "C" fn(*const u8, usize, *mut Region, usize) -> i64,
 }
 
 // Function pointers and constants.

@@ -2,6 +2,7 @@
 
 use crate::answer::{Outparam, Slot};
 use crate::component::ComponentGuest;
+use crate::http_spare::Turn;
 use crate::snapshot::ComponentBuild;
 use http::{Request, uri};
 use std::future::{Future, pending, poll_fn};
@@ -28,6 +29,8 @@ pub enum Callee {
     Second(&'static ProxyPre<ComponentGuest>),
     Third(&'static ServicePre<ComponentGuest>),
     Again(Service),
+    /// One of the second standard that others may have had before, and may have after.
+    InTurn(Turn),
     /// A fresh instance, of which a snapshot is made once it has answered.
     Leaving(&'static ProxyPre<ComponentGuest>, &'static ComponentBuild),
 }
@@ -42,8 +45,9 @@ impl Callee {
     }
 }
 
-/// How the run has ended: with what can answer again, if it can.
-pub type Ended = (Result<Option<Service>>, Store<ComponentGuest>);
+/// How the run has ended: with what can answer again, if it can. The store is gone where the instance was
+/// left to others.
+pub type Ended = (Result<Option<Service>>, Option<Store<ComponentGuest>>);
 pub type Run = Pin<Box<dyn Future<Output = Ended>>>;
 
 /// The run that answers a request. Nothing of it happens before the first poll.
@@ -54,23 +58,54 @@ pub fn answer(
     slot: Slot,
 ) -> Run {
     match callee {
-        Callee::Second(pre) => Box::pin(run(store, async move |store| {
+        Callee::Second(pre) => Box::pin(whole(store, async move |store| {
             let proxy = pre.instantiate_async(&mut *store).await?;
             answer_2(store, &proxy, request, slot).await.map(|()| None)
         })),
-        Callee::Leaving(pre, build) => Box::pin(run(store, async move |store| {
+        Callee::InTurn(turn) => Box::pin(answer_in_turn(store, turn, request, slot)),
+        Callee::Leaving(pre, build) => Box::pin(whole(store, async move |store| {
             let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
             let proxy = Proxy::new(&mut *store, &instance)?;
             answer_2(store, &proxy, request, slot).await?;
             build.keep(store, &instance).await.map(|()| None)
         })),
-        Callee::Third(pre) => Box::pin(run(store, async move |store| {
+        Callee::Third(pre) => Box::pin(whole(store, async move |store| {
             let service = pre.instantiate_async(&mut *store).await?;
             answer_3(store, service, request, slot).await
         })),
         Callee::Again(service) => {
-            Box::pin(run(store, async move |store| answer_3(store, service, request, slot).await))
+            Box::pin(whole(store, async move |store| answer_3(store, service, request, slot).await))
         }
+    }
+}
+
+/// A run whose store is still there when it has ended.
+async fn whole(
+    store: Store<ComponentGuest>,
+    body: impl AsyncFnOnce(&mut Store<ComponentGuest>) -> Result<Option<Service>>,
+) -> Ended {
+    let (result, store) = run(store, body).await;
+    (result, Some(store))
+}
+
+async fn answer_in_turn(
+    store: Store<ComponentGuest>,
+    mut turn: Turn,
+    request: Request<WasiBody>,
+    slot: Slot,
+) -> Ended {
+    let (result, store) = run(store, async |store| {
+        let instance = turn.instance(store).await?;
+        answer_2(store, &instance.entry.proxy, request, slot).await?;
+        Ok(instance)
+    })
+    .await;
+    match result {
+        Ok(instance) => {
+            turn.leave(store, instance).await;
+            (Ok(None), None)
+        }
+        Err(error) => (Err(error), Some(store)),
     }
 }
 

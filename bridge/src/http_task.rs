@@ -8,8 +8,10 @@ use crate::host::GuestPointer;
 use crate::http_body::{Inbox, Piece, RequestBody, ResponseBody};
 use crate::http_instance::{Callee, HttpInstance, Run, answer, catch_up};
 use crate::http_request::{Field, Head, headers_of, request_of};
+use crate::http_spare::Turn;
 use crate::program::{Code, Program};
 use crate::snapshot::Snapshot;
+use crate::spares::{Spares, SparesPointer};
 use crate::surroundings::Shared;
 use crate::task::{Ending, HostWaker, Limiter, Limits, Usage, describe};
 use crate::{Bytes, give, slice};
@@ -136,8 +138,8 @@ impl HttpTask {
 
     /// The run has ended well. Its instance stays when the next request would find nothing of this one
     /// that is under way.
-    fn keep_instance(&mut self, mut store: Store<ComponentGuest>, service: Option<Service>) {
-        let (true, Some(service)) = (self.keeps_instance, service) else {
+    fn keep_instance(&mut self, store: Option<Store<ComponentGuest>>, service: Option<Service>) {
+        let (true, Some(service), Some(mut store)) = (self.keeps_instance, service, store) else {
             return;
         };
         if let Some(body) = &mut self.body
@@ -164,6 +166,7 @@ impl HttpTask {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fb_http_task_new(
     program: &'static Program,
+    spares: *mut Spares,
     head: &Head,
     guest: *mut c_void,
     limits: &Limits,
@@ -174,7 +177,8 @@ pub unsafe extern "C" fn fb_http_task_new(
 ) -> Option<Box<HttpTask>> {
     let mut task = HttpTask::new(head, waker);
     let limiter = Limiter::new(*limits, usage);
-    let begun = store_for(program, GuestPointer(guest), limiter, surroundings)
+    let spares = SparesPointer::of(spares);
+    let begun = store_for(program, GuestPointer(guest), limiter, surroundings, spares)
         .and_then(|(store, callee)| task.begin(head, store, callee));
     give(begun, error)?;
     Some(task)
@@ -203,7 +207,7 @@ pub unsafe extern "C" fn fb_snapshot_request(
         };
         let limiter = Limiter::new(*limits, usage);
         let (store, callee) =
-            store_for(&build.program, GuestPointer(guest), limiter, surroundings)?;
+            store_for(&build.program, GuestPointer(guest), limiter, surroundings, None)?;
         let callee = if is_build { callee.leaving(build) } else { callee };
         task.begin(head, store, callee)
     };
@@ -211,12 +215,13 @@ pub unsafe extern "C" fn fb_snapshot_request(
     Some(task)
 }
 
-/// A fresh store, and what is to be called in it.
+/// A store, and what is to be called in it.
 fn store_for(
     program: &'static Program,
     pointer: GuestPointer,
     limiter: Limiter,
     surroundings: Option<&Shared>,
+    spares: Option<SparesPointer>,
 ) -> Result<(Store<ComponentGuest>, Callee)> {
     let Code::Component(component) = &program.code else {
         bail!("it is a module, not a component");
@@ -227,14 +232,32 @@ fn store_for(
         Role::Command(_) | Role::Other => bail!("it answers no HTTP requests"),
     };
     let surroundings = surroundings.map(|shared| shared.0.clone()).unwrap_or_default();
+    let fresh = |limiter, surroundings, wasi| {
+        let mut guest = ComponentGuest::new(pointer, program.host, limiter, surroundings, wasi);
+        guest.is_resumed = component.is_resumed;
+        new_store(program, guest)
+    };
+    if let (Callee::Second(pre), Some(renewal), Some(spares)) =
+        (&callee, &component.renewal, spares)
+        && !surroundings.has_mounts()
+        && program.may_renew()
+    {
+        let begin = |store: Option<Store<ComponentGuest>>, limiter| match store {
+            Some(mut store) => {
+                store.data_mut().begin(pointer, limiter, surroundings);
+                store
+            }
+            None => fresh(limiter, surroundings, None),
+        };
+        let (store, turn) = Turn::new(program, pre, renewal, spares, limiter, begin);
+        return Ok((store, Callee::InTurn(turn)));
+    }
     let wasi = if surroundings.has_mounts() {
         Some(Box::new(surroundings.context(program.host, pointer, component.is_resumed)?))
     } else {
         None
     };
-    let mut guest = ComponentGuest::new(pointer, program.host, limiter, surroundings, wasi);
-    guest.is_resumed = component.is_resumed;
-    Ok((new_store(program, guest), callee))
+    Ok((fresh(limiter, surroundings, wasi), callee))
 }
 
 /// # Safety

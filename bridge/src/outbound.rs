@@ -148,6 +148,12 @@ impl Hooks {
         Hooks { policy, depth: 0, sending: Arc::default() }
     }
 
+    /// For another guest, when nothing of the one before is under way.
+    pub fn begin(&mut self, policy: Option<Arc<Policy>>) {
+        self.policy = policy;
+        self.depth = 0;
+    }
+
     /// Whether the guest has a request under way, or a response in hand.
     pub fn is_sending(&self) -> bool {
         Arc::strong_count(&self.sending) > 1

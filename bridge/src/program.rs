@@ -2,17 +2,49 @@
 
 use crate::component::{Component, Role};
 use crate::engine::BridgeEngine;
+use crate::entry::{RENEWABLE, START, entry_of, is_ours};
 use crate::host::{Guest, Host};
+use crate::renewal::Image;
 use crate::{Bytes, give, slice, text};
 use std::ffi::{c_char, c_void};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use wasmtime::component::{self, types::ComponentItem};
 use wasmtime::{Engine, ExternType, FuncType, InstancePre, ModuleExport, Precompiled, Result};
 
 /// `fb_program`.
 pub struct Program {
+    /// No other has it, ever.
+    pub id: u64,
     pub engine: Engine,
     pub host: &'static Host,
     pub code: Code,
+    /// What the memory of its instances begins with, once that is known and where they can be made as good
+    /// as new; `None` where that is too much to keep.
+    pub image: OnceLock<Option<Image>>,
+    failures: AtomicU32,
+}
+
+/// So many runs that have left what cannot be written back, and no more is tried.
+const FAILURES_MAX: u32 = 64;
+
+impl Program {
+    pub fn new(engine: Engine, host: &'static Host, code: Code) -> Program {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Program { id, engine, host, code, image: OnceLock::new(), failures: AtomicU32::new(0) }
+    }
+
+    /// False once it is known that this does not pay.
+    pub fn may_renew(&self) -> bool {
+        !matches!(self.image.get(), Some(None))
+            && self.failures.load(Ordering::Relaxed) < FAILURES_MAX
+    }
+
+    /// A run has left what cannot be written back.
+    pub fn do_not_renew(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 pub enum Code {
@@ -20,8 +52,7 @@ pub enum Code {
     Component(Component),
 }
 
-/// What a command is called by, and a reactor before it is called.
-pub const START: &str = "_start";
+/// What a reactor is called by before it is called.
 const INITIALIZE: &str = "_initialize";
 
 /// A linked module, and where what each run needs of its exports is: a run that looks for names
@@ -31,15 +62,19 @@ pub struct Module {
     pub memory: Option<ModuleExport>,
     pub start: Option<ModuleExport>,
     pub initialize: Option<ModuleExport>,
+    /// Where its instances can be made as good as new: what it is entered by, under which name.
+    pub renewable: Option<(&'static str, ModuleExport)>,
 }
 
 impl Module {
-    fn new(pre: InstancePre<Guest>) -> Module {
-        let export = |name| pre.module().get_export_index(name);
+    fn new(pre: InstancePre<Guest>, may_be_renewable: bool) -> Module {
+        let export = |name: &str| pre.module().get_export_index(name);
+        let renewable = entry_of(|name| export(name).is_some()).zip(export(RENEWABLE));
         Module {
             memory: export("memory"),
             start: export(START),
             initialize: export(INITIALIZE),
+            renewable: renewable.filter(|_| may_be_renewable && export("memory").is_some()),
             pre,
         }
     }
@@ -62,7 +97,7 @@ pub unsafe extern "C" fn fb_program_load(
         Code::Module(module) => module.pre.module().engine(),
         Code::Component(component) => component.pre.engine(),
     };
-    Some(Box::new(Program { engine: engine_of_it.clone(), host: engine.host, code }))
+    Some(Box::new(Program::new(engine_of_it.clone(), engine.host, code)))
 }
 
 /// # Safety
@@ -99,7 +134,7 @@ unsafe fn load(
         None => unsafe { wasmtime::Module::deserialize(engine, code) },
     })?;
     let linker = modules.linker(has_files);
-    Ok(Code::Module(Module::new(linker.instantiate_pre(&module)?)))
+    Ok(Code::Module(Module::new(linker.instantiate_pre(&module)?, !has_files)))
 }
 
 #[unsafe(no_mangle)]
@@ -136,7 +171,7 @@ pub unsafe extern "C" fn fb_program_externs(program: &Program, context: *mut c_v
             for import in module.imports() {
                 tell(import.module(), import.name(), &describe(&import.ty()));
             }
-            for export in module.exports() {
+            for export in module.exports().filter(|export| !is_ours(export.name())) {
                 tell("", export.name(), &describe(&export.ty()));
             }
         }
@@ -146,7 +181,7 @@ pub unsafe extern "C" fn fb_program_externs(program: &Program, context: *mut c_v
             for (name, item) in ty.imports(&program.engine) {
                 tell(name, "", describe_item(&item.ty));
             }
-            for (name, item) in ty.exports(&program.engine) {
+            for (name, item) in ty.exports(&program.engine).filter(|(name, _)| !is_ours(name)) {
                 tell("", name, describe_item(&item.ty));
             }
         }

@@ -4,28 +4,23 @@
 //! module's image in it is mapped anew twice, and faults in each page that is touched. To write a
 //! few KiB takes a fraction of that and leaves a slot as good for one module as for any other.
 
+use crate::entry::{self, RENEWABLE, START};
 use crate::snapshot::module::{Additions, Module, uses_data_segments};
-use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{
-    DataCountSection, DataSection, ExportKind, ExportSection, Function, Instruction, RawSection,
-    SectionId,
-};
+use wasm_encoder::{DataCountSection, DataSection, Function, Instruction, RawSection, SectionId};
 use wasmparser::{
-    BinaryReader, DataKind, DataSectionReader, ExportSectionReader, ExternalKind, MemoryType,
-    Operator, Parser, Payload, TypeRef,
+    BinaryReader, DataKind, DataSectionReader, ExternalKind, MemoryType, Operator, Parser, Payload,
+    TypeRef,
 };
-use wasmtime::{Error, Result};
+use wasmtime::Result;
 
 /// More than this is better mapped: each byte is written at each start, and reset after it.
 const FILLED_BYTES_MAX: usize = 16 << 10;
 const FILLED_SEGMENTS_MAX: u32 = 16;
-/// What a command is called by.
-const START: &str = "_start";
 const PAGE_BYTES: u64 = 64 << 10;
 
 /// Changes when other modules are filled, or in another way: code that was compiled by another rule is
 /// compiled again.
-pub const RULE: u32 = 1;
+pub const RULE: u32 = 3;
 
 /// Whether this module's memory is to be filled. What cannot be read is for the compiler to refuse.
 pub fn is_filled(wasm: &[u8]) -> bool {
@@ -64,6 +59,10 @@ struct Segment {
 
 fn rewritten(wasm: &[u8]) -> Result<Option<Vec<u8>>> {
     let Some(segments) = segments_of(wasm)? else { return Ok(None) };
+    let globals = entry::resetting(wasm)?;
+    if segments.is_empty() && globals.is_none() {
+        return Ok(None);
+    }
     let module = Module::parse(wasm)?;
     let Some(start) = module.exported_function(START) else { return Ok(None) };
     if !module.signature(start).is_some_and(|(takes, gives)| takes.is_empty() && gives.is_empty()) {
@@ -71,10 +70,12 @@ fn rewritten(wasm: &[u8]) -> Result<Option<Vec<u8>>> {
     }
     let filling = module.next_function();
     let additions = Additions {
-        functions: vec![(start, filling_body(&segments, start))],
+        functions: vec![(start, filling_body(&segments, globals.as_deref(), start))],
+        exports: globals.iter().map(|_| (RENEWABLE.to_owned(), filling)).collect(),
+        moved: vec![(START.to_owned(), filling)],
         ..Additions::default()
     };
-    finish(&module.with(&additions)?, filling).map(Some)
+    with_passive_data(&module.with(&additions)?).map(Some)
 }
 
 /// The segments to copy, where `_start` is all that the module can be entered by, and no code of its
@@ -104,7 +105,7 @@ fn segments_of(wasm: &[u8]) -> Result<Option<Vec<Segment>>> {
             return Ok(None);
         }
     }
-    Ok((!segments.is_empty()).then_some(segments))
+    Ok(Some(segments))
 }
 
 /// False where one is not of a known place within the memory.
@@ -135,8 +136,15 @@ fn add_segments(
 }
 
 /// Goes on by a tail call, so that it is in no trace.
-fn filling_body(segments: &[Segment], start: u32) -> Function {
+fn filling_body(
+    segments: &[Segment],
+    globals: Option<&[Instruction<'static>]>,
+    start: u32,
+) -> Function {
     let mut body = Function::new([]);
+    for instruction in globals.into_iter().flatten() {
+        body.instruction(instruction);
+    }
     for segment in segments {
         body.instruction(&Instruction::I32Const(segment.offset))
             .instruction(&Instruction::I32Const(0))
@@ -147,8 +155,8 @@ fn filling_body(segments: &[Segment], start: u32) -> Function {
     body
 }
 
-/// Its data segments passive, and `filling` its `_start`.
-fn finish(wasm: &[u8], filling: u32) -> Result<Vec<u8>> {
+/// Its data segments passive.
+fn with_passive_data(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut sections: Vec<(u8, &[u8])> = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         if let Some((id, range)) = payload?.as_section() {
@@ -168,26 +176,11 @@ fn finish(wasm: &[u8], filling: u32) -> Result<Vec<u8>> {
         if id == u8::from(SectionId::Code) {
             module.section(&DataCountSection { count: passive.len() });
         }
-        if id == u8::from(SectionId::Export) {
-            module.section(&exports_with(data, filling)?);
-        } else if id == u8::from(SectionId::Data) {
+        if id == u8::from(SectionId::Data) {
             module.section(&passive);
         } else if id != u8::from(SectionId::DataCount) {
             module.section(&RawSection { id, data });
         }
     }
     Ok(module.finish())
-}
-
-fn exports_with(section: &[u8], filling: u32) -> Result<ExportSection> {
-    let mut with = ExportSection::new();
-    for export in ExportSectionReader::new(BinaryReader::new(section, 0))? {
-        let export = export?;
-        if export.name == START {
-            with.export(START, ExportKind::Func, filling);
-        } else {
-            RoundtripReencoder.parse_export(&mut with, export).map_err(Error::msg)?;
-        }
-    }
-    Ok(with)
 }

@@ -1,10 +1,13 @@
 //! One guest run as a future that C++ polls.
 
 use crate::component::{self, Component, ComponentGuest, Role};
+use crate::entry::START;
 use crate::files::{self, Files};
 use crate::host::{Guest, GuestPointer, Stopped, exited};
 use crate::http_instance;
-use crate::program::{Code, Module, Program, START};
+use crate::program::{Code, Module, Program};
+use crate::renewal::{Image, Place};
+use crate::spares::{Instance, Kept, ModuleInstance, Spares, SparesPointer};
 use crate::{Bytes, give, one_line, text};
 use std::ffi::{c_char, c_void};
 use std::future::Future;
@@ -12,13 +15,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use wasmtime::{
-    Engine, Error, Extern, PoolConcurrencyLimitError, ResourceLimiter, Result, Store, Trap,
-    UpdateDeadline, WasmBacktrace,
+    Engine, Error, Extern, InstancePre, ModuleExport, PoolConcurrencyLimitError, ResourceLimiter,
+    Result, Store, Trap, UpdateDeadline, WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
 
 #[repr(C)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Limits {
     memory_bytes_max: u64,
     table_elements_max: u64,
@@ -46,9 +49,23 @@ impl Limiter {
         Limiter { limits, usage }
     }
 
+    /// Of an instance that has so much memory already.
+    pub fn begin_with(&mut self, memory_bytes: u64) {
+        self.usage().memory_bytes = memory_bytes;
+    }
+
     /// Allows so much memory more.
     pub fn allow(&mut self, memory_bytes: u64) {
         self.limits.memory_bytes_max = self.limits.memory_bytes_max.saturating_add(memory_bytes);
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Of all memories, now.
+    pub fn memory_bytes(&mut self) -> u64 {
+        self.usage().memory_bytes
     }
 
     fn usage(&mut self) -> &mut Usage {
@@ -152,12 +169,24 @@ pub unsafe extern "C" fn fb_task_new(
     usage: *mut Usage,
     files: Option<&Files>,
     waker: Option<&HostWaker>,
+    spares: *mut Spares,
     error: &mut Bytes,
 ) -> Option<Box<Task>> {
     let limiter = Limiter::new(*limits, usage);
     let entry = unsafe { text(entry) };
-    let begun = unsafe { begin(program, entry, GuestPointer(guest), limiter, files) };
-    let run = give(begun, error)?;
+    let guest = GuestPointer(guest);
+    let run = match (&program.code, SparesPointer::of(spares)) {
+        (
+            Code::Module(Module {
+                pre, memory: Some(memory), renewable: Some((name, start)), ..
+            }),
+            Some(spares),
+        ) if entry == *name && program.may_renew() => {
+            let fresh = Fresh { pre, memory, start };
+            Box::pin(run_renewable(program, fresh, guest, limiter, spares))
+        }
+        _ => give(unsafe { begin(program, entry, guest, limiter, files) }, error)?,
+    };
     let needs_runtime = files.is_some() || matches!(program.code, Code::Component(_));
     let host_waker = waker.map(|waker| Arc::new(TaskWaker(Mutex::new(Some(*waker)))));
     Some(Box::new(Task {
@@ -240,6 +269,62 @@ pub fn new_store(engine: &Engine, guest: Guest) -> Store<Guest> {
         }
     });
     store
+}
+
+/// A command's run in an instance that has been left by another, or that is left to the next.
+async fn run_renewable(
+    program: &'static Program,
+    fresh: Fresh,
+    guest: GuestPointer,
+    limiter: Limiter,
+    mut spares: SparesPointer,
+) -> Result<()> {
+    let mut instance = match spares.list().modules.take(program.id, limiter.limits()) {
+        Some(mut spare) => {
+            let left = spare.store.data_mut();
+            left.pointer = guest;
+            left.limiter = limiter;
+            left.limiter.begin_with(spare.kept.memory_bytes);
+            spare.store.set_epoch_deadline(1);
+            spare
+        }
+        None => fresh.instance(program, Guest::new(guest, program.host, limiter, None)).await?,
+    };
+    let result = instance.kept.entry.call_async(&mut instance.store, ()).await;
+    let limiter = &mut instance.store.data_mut().limiter;
+    let (limits, memory_bytes) = (limiter.limits(), limiter.memory_bytes());
+    // However the guest has ended, what is left of it is in its memory; one that has grown stays as large
+    // as it is.
+    let is_whole = result.as_ref().err().is_none_or(|error| error.is::<Stopped>());
+    if is_whole && !instance.kept.is_used_up(memory_bytes) {
+        spares.list().modules.keep(program, limits, instance);
+    }
+    result
+}
+
+/// What a fresh instance is made of that others may have after its run.
+struct Fresh {
+    pre: &'static InstancePre<Guest>,
+    memory: &'static ModuleExport,
+    start: &'static ModuleExport,
+}
+
+impl Fresh {
+    async fn instance(&self, program: &Program, guest: Guest) -> Result<ModuleInstance> {
+        let mut store = new_store(&program.engine, guest);
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        let memory = instance.get_module_export(&mut store, self.memory);
+        let memory = memory.and_then(Extern::into_memory);
+        let place = memory
+            .map(|memory| Place { base: memory.data_ptr(&store), bytes: memory.data_size(&store) });
+        program.image.get_or_init(|| place.and_then(|place| unsafe { Image::of(place) }));
+        store.data_mut().memory = memory;
+        let start = instance.get_module_export(&mut store, self.start);
+        let start = start.and_then(Extern::into_func).expect("who sets its globals has an entry");
+        let entry = start.typed(&store)?;
+        let memory_bytes = store.data_mut().limiter.memory_bytes();
+        Ok(Instance { store, kept: Kept::new(entry, place, memory_bytes) })
+    }
 }
 
 async fn run(program: &Program, module: &Module, entry: &'static str, guest: Guest) -> Result<()> {

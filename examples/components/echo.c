@@ -22,6 +22,7 @@ HANDLE(request, outparam) {
   int is_whole = (uint8_t)result[0] != 0 && (uint8_t)result[1] != 0;
   input_stream_drop(in);
   incoming_body_drop(incoming);
+  request_drop(request);
   if (!is_whole) {
     // Cut short on one side: so is the other.
     output_stream_drop(out);

@@ -4,7 +4,7 @@
 IMPORT("wasi:cli/environment@0.2.0", "get-environment") void get_environment(uint32_t* list);
 
 HANDLE(request, outparam) {
-  (void)request;
+  request_drop(request);
   uint32_t list[2];
   get_environment(list);
   int body = respond(outparam, 200, fields_new());

@@ -2,6 +2,6 @@
 #include "wasi_http.h"
 
 HANDLE(request, outparam) {
-  (void)request;
+  request_drop(request);
   answer(outparam, 200, TEXT("hello"));
 }

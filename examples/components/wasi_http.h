@@ -19,6 +19,7 @@ IMPORT(HTTP, "[method]fields.append")
 void fields_append(int fields, const char* name, uint32_t name_size, const char* value, uint32_t value_size, uint8_t* result);
 IMPORT(HTTP, "[method]incoming-request.path-with-query") void request_path(int request, uint32_t* option);
 IMPORT(HTTP, "[method]incoming-request.headers") int request_headers(int request);
+IMPORT(HTTP, "[resource-drop]incoming-request") void request_drop(int request);
 IMPORT(HTTP, "[method]incoming-request.consume") void request_consume(int request, uint32_t* result);
 IMPORT(HTTP, "[method]incoming-body.stream") void incoming_body_stream(int body, uint32_t* result);
 IMPORT(HTTP, "[resource-drop]incoming-body") void incoming_body_drop(int body);

@@ -103,7 +103,7 @@ Result<pid_t> spawn(const std::string& executable, std::span<const std::string> 
   return pid;
 }
 
-enum class Wait : std::uint8_t { ended, timed_out, stopped };
+enum class Wait : std::uint8_t { ended, timed_out, stopped, impossible };
 
 // Until the process has ended, or is not to go on.
 Wait wait_for(int process, std::chrono::milliseconds timeout, const std::stop_token& stop) {
@@ -167,12 +167,13 @@ Result<std::vector<std::uint8_t>> CompilerProcess::compile(std::span<const std::
   if (!files) return fail("the compiler: {}", files.error().message);
   const pid_t pid = TRY(spawn(executable_, arguments, *files));
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  CHECK(process, "pidfd_open: {}", errno_text(errno));
-  const Wait wait = wait_for(process.get(), limits_.timeout, stop);
+  const std::string why_not = process ? "" : errno_text(errno);
+  const Wait wait = process ? wait_for(process.get(), limits_.timeout, stop) : Wait::impossible;
   if (wait != Wait::ended) ::kill(pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (wait == Wait::impossible) return fail("the compiler: pidfd_open: {}", why_not);
   if (wait == Wait::stopped) return fail("the compiler was stopped");
   if (wait == Wait::timed_out) {
     return fail("takes the compiler longer than {} s; make it smaller, or raise compile.timeout",

@@ -23,6 +23,7 @@ namespace {
 // kernel maps by default is for some 10,000 programs.
 constexpr std::uint32_t kInstancesMaxDefault = 2'000;
 constexpr std::uint32_t kInstancesMin = 16;
+constexpr std::uint32_t kInstancesPerSpare = 4;  // at least
 constexpr std::uint32_t kTableElementsMax = 100'000;
 // Mappings that a live instance takes (memory, its image, stack and guards) and that a slot keeps
 // in the other of the two pools for modules, ten in all where both were in use, one more for
@@ -70,6 +71,12 @@ bool on_ready(void* context, int descriptor) {
   return descriptor == 0 ? stdio.is_readable() : stdio.is_writable(descriptor);
 }
 
+std::int64_t on_written(const std::uint8_t* base, std::size_t size, fb_region* regions,
+                        std::size_t count_max) {
+  static_assert(sizeof(fb_region) == sizeof(PageRegion));
+  return written_regions({base, size}, {reinterpret_cast<PageRegion*>(regions), count_max});
+}
+
 // Of an instance that is made to see whether it can be.
 class DroppedStdio final : public Stdio {
  public:
@@ -90,6 +97,7 @@ const fb_host& host() {
       .read = &on_read,
       .write = &on_write,
       .is_ready = &on_ready,
+      .written = &on_written,
   };
   return kHost;
 }
@@ -116,8 +124,11 @@ std::uint32_t instances_that_fit(const EngineOptions& options) {
 // Whether there are as many addresses as the pools reserve. Small processors have fewer, and so has
 // a process under `ulimit -v` or the thread sanitizer.
 bool has_addresses_for(const EngineOptions& options) {
+  const std::uint32_t spares =
+      std::min(options.spare_instances_max, options.instances_max / kInstancesPerSpare);
   const std::size_t bytes =
-      (kPoolsMax * options.instances_max + options.idle_instances_max) * kReservedBytesPerSlot;
+      (kPoolsMax * (options.instances_max + std::uint64_t{spares}) + options.idle_instances_max) *
+      kReservedBytesPerSlot;
   void* const reserved =
       ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) return false;
@@ -133,10 +144,23 @@ std::uint32_t default_instances(EngineOptions options, std::uint32_t fit) {
   return options.instances_max;
 }
 
+// A spare instance has no stack, and a module's lies in one pool, so that it and a component's take
+// what one of others does. Most of what is left is for programs.
+std::uint32_t spares_that_fit(const EngineOptions& options) {
+  constexpr std::uint32_t kShare = 4;
+  const std::uint64_t taken =
+      std::uint64_t{options.instances_max} * kMappingsPerInstance + mappings_reserved(options);
+  const std::uint64_t mappings = max_map_count();
+  const std::uint64_t left = mappings > taken ? mappings - taken : 0;
+  return std::min(options.instances_max / kInstancesPerSpare,
+                  static_cast<std::uint32_t>(left / kShare / kMappingsPerInstance));
+}
+
 std::uint32_t programs_that_fit(const EngineOptions& options) {
   constexpr std::uint32_t kProgramsMin = 16;
   const std::uint64_t taken =
-      std::uint64_t{options.instances_max} * kMappingsPerInstance + mappings_reserved(options);
+      (std::uint64_t{options.instances_max} + options.spare_instances_max) * kMappingsPerInstance +
+      mappings_reserved(options);
   const std::uint32_t mappings = max_map_count();
   if (mappings <= taken) return kProgramsMin;
   return std::max(static_cast<std::uint32_t>(mappings - taken) / kMappingsPerProgram, kProgramsMin);
@@ -146,6 +170,7 @@ Result<fb_engine*> make_engine(const EngineOptions& options, Tier tier) {
   const fb_engine_options bridge_options = {
       .instances_max = options.instances_max,
       .idle_instances_max = options.idle_instances_max,
+      .spare_instances_max = options.spare_instances_max,
       .table_elements_max = kTableElementsMax,
       .memory_bytes_ceiling = options.memory_bytes_ceiling,
       .keep_resident_bytes = options.keep_resident_bytes,
@@ -175,11 +200,14 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
   if (options.instances_max == 0) {
     engine->options_.instances_max = default_instances(options, fit);
   }
+  engine->options_.spare_instances_max =
+      std::min(options.spare_instances_max, spares_that_fit(engine->options_));
   if (options.programs_max == 0) {
     engine->options_.programs_max = programs_that_fit(engine->options_);
   }
   engine->engine_ = TRY(make_engine(engine->options_, Tier::optimized));
   CHECK(!fb_has_pagemap_scan() || are_pagemap_scans_seen());
+  open_pagemap();
   engine->fingerprint_ = fmt::format("{:016x}", fb_engine_fingerprint(engine->engine_));
   return engine;
 }

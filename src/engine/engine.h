@@ -23,6 +23,9 @@ struct EngineOptions {
   std::uint32_t instances_max = 0;
   // Beside those: instances that wait for another request.
   std::uint32_t idle_instances_max = 0;
+  // And those that are as good as new, of modules and as many of components: a quarter of
+  // instances_max at the most, and fewer where vm.max_map_count leaves little.
+  std::uint32_t spare_instances_max = 0;
   // Programs loaded at once. 0: as many as vm.max_map_count allows beside the instances.
   std::uint32_t programs_max = 0;
   // What one instance's memory may be limited to at the most.
@@ -48,7 +51,7 @@ class Engine {
 
   // Names all that compiled code depends on: engine version, settings, CPU features.
   [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
-  // As given, but for instances_max and programs_max, which are never 0 here.
+  // As they are: instances_max and programs_max are never 0 here, spare_instances_max is what fits.
   [[nodiscard]] const EngineOptions& options() const { return options_; }
   [[nodiscard]] std::uint32_t instances_max() const { return options_.instances_max; }
   // Programs in memory now.

@@ -59,8 +59,10 @@ HttpTask::HttpTask(std::unique_ptr<HttpInstance> instance, EpochTicker& ticker, 
 HttpTask::HttpTask(const Program& program, const HttpRequestHead& head, Stdio& stdio,
                    const TaskLimits& limits, HttpTaskOptions options)
     : HttpTask(std::move(options.instance), *program.ticker_, stdio, limits) {
-  start(head, limits, options,
-        [&program](const auto&... given) { return fb_http_task_new(program.program_, given...); });
+  fb_spares* const spares = options.spares != nullptr ? options.spares->spares_ : nullptr;
+  start(head, limits, options, [&program, spares](const auto&... given) {
+    return fb_http_task_new(program.program_, spares, given...);
+  });
 }
 
 HttpTask::HttpTask(const SnapshotBuild& snapshot, Task::SnapshotRun run,

@@ -13,6 +13,7 @@
 #include "engine/guest.h"
 #include "engine/http_instance.h"
 #include "engine/program.h"
+#include "engine/spare_instances.h"
 #include "engine/stdio.h"
 #include "engine/surroundings.h"
 #include "engine/task.h"
@@ -80,12 +81,14 @@ struct HttpTaskOptions {
   // Of the same program and surroundings, under the same limits; null: a fresh one.
   std::unique_ptr<HttpInstance> instance = nullptr;
   bool keeps_instance = false;  // for take_instance()
+  // Where an instance of 0.2 may come from, and go to; those of the thread that polls the task.
+  SpareInstances* spares = nullptr;
 };
 
 // One request to a component's wasi:http export (incoming-handler 0.2 or handler 0.3), in a fresh
-// instance or in one that has answered another, polled to its end. Request body in, response head
-// and body out, each piecewise, with bounds that hold the guest back. Used by one thread at a time.
-// Dropping it ends the guest, wherever it is.
+// instance or, with `reuse`, in one that has answered another, polled to its end. Request body in,
+// response head and body out, each piecewise, with bounds that hold the guest back. Used by one
+// thread at a time. Dropping it ends the guest, wherever it is.
 //
 // How it is driven: poll() first, again after `runnable` when others had their turn, and whenever
 // the waker says so (it is called for all that the task waits for, feed() and take_body()

@@ -15,6 +15,7 @@
 // kernel calls both kinds.
 #include "engine/pagemap_scan.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -24,6 +25,10 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "base/descriptor.h"
+
+// NOLINTNEXTLINE(readability-identifier-naming): the linker's name.
+extern "C" int __real_ioctl(int descriptor, unsigned long request, void* argument);
 
 namespace funcd::engine {
 namespace {
@@ -49,10 +54,18 @@ constexpr std::size_t kRegionsMax = 128;
 // costs as much as to copy several.
 constexpr std::uint64_t kGapBytesMax = 512 << 10;
 constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArgument);
+constexpr std::uint64_t kWritten = 1U << 1U;
+constexpr std::uint64_t kFile = 1U << 2U;
 constexpr std::uint64_t kPresent = 1U << 3U;
 constexpr std::uint64_t kSwapped = 1U << 4U;
+constexpr std::uint64_t kZeroPage = 1U << 5U;
 
 std::atomic<bool> is_seen{false};
+
+int pagemap() {
+  static const Descriptor kPagemap(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+  return kPagemap.get();
+}
 
 void ask_for_all_written(ScanArgument& scan) {
   if (!is_seen.load(std::memory_order_relaxed)) is_seen.store(true, std::memory_order_relaxed);
@@ -93,6 +106,25 @@ std::size_t merge_regions(std::span<PageRegion> regions, std::size_t regions_max
   return last + 1;
 }
 
+void open_pagemap() {
+  (void)pagemap();
+}
+
+std::int64_t written_regions(std::span<const std::uint8_t> memory, std::span<PageRegion> regions) {
+  if (memory.empty()) return 0;
+  ScanArgument scan{};
+  scan.size = sizeof(scan);
+  scan.start = reinterpret_cast<std::uint64_t>(memory.data());  // NOLINT: the kernel's way
+  scan.end = scan.start + memory.size();
+  scan.vec = reinterpret_cast<std::uint64_t>(regions.data());  // NOLINT: the kernel's way
+  scan.vec_len = regions.size();
+  scan.category_inverted = kFile | kZeroPage;
+  scan.category_mask = kWritten | kFile | kZeroPage;
+  scan.category_anyof_mask = kPresent | kSwapped;
+  const int found = __real_ioctl(pagemap(), kPagemapScan, &scan);
+  return found < 0 || scan.walk_end != scan.end ? -1 : found;
+}
+
 bool are_pagemap_scans_seen() {
   return is_seen.load(std::memory_order_relaxed);
 }
@@ -100,8 +132,6 @@ bool are_pagemap_scans_seen() {
 }  // namespace funcd::engine
 
 // NOLINTBEGIN(readability-identifier-naming): the linker's names.
-extern "C" int __real_ioctl(int descriptor, unsigned long request, void* argument);
-
 extern "C" int __wrap_ioctl(int descriptor, unsigned long request, ...) {
   std::va_list rest;
   va_start(rest, request);

@@ -20,6 +20,14 @@ struct PageRegion {
 [[nodiscard]] std::size_t merge_regions(std::span<PageRegion> regions, std::size_t regions_max,
                                         std::uint64_t gap_bytes_max);
 
+// While there are descriptors to be had; else written_regions() does.
+void open_pagemap();
+
+// The pages of a memory that may hold something else than what they began with, zeros or a file's
+// content, in `regions`: how many of these, or -1 when the kernel does not tell, or they are more.
+[[nodiscard]] std::int64_t written_regions(std::span<const std::uint8_t> memory,
+                                           std::span<PageRegion> regions);
+
 // Whether Wasmtime's scans of dirty pages pass through here. When they do not although it scans,
 // what one guest has written could be read by another.
 [[nodiscard]] bool are_pagemap_scans_seen();

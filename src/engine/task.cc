@@ -69,7 +69,8 @@ void Task::start(const Program& program, const TaskLimits& limits, const TaskOpt
   BridgeBytes error;
   if (!needs_files(program.files_, program.kind())) {
     task_ = fb_task_new(program.program_, options.entry, &state_, &bridge_limits, &usage_, nullptr,
-                        nullptr, error.out());
+                        nullptr, options.spares != nullptr ? options.spares->spares_ : nullptr,
+                        error.out());
   } else {
     const FilesInput input(state_.input, options);
     static_assert(sizeof(bool) == sizeof(std::uint8_t));
@@ -85,7 +86,7 @@ void Task::start(const Program& program, const TaskLimits& limits, const TaskOpt
     };
     const fb_waker waker = {options.waker.wake, options.waker.context, options.waker.key};
     task_ = fb_task_new(program.program_, options.entry, &state_, &bridge_limits, &usage_, &files,
-                        waker.wake != nullptr ? &waker : nullptr, error.out());
+                        waker.wake != nullptr ? &waker : nullptr, nullptr, error.out());
   }
   if (task_ == nullptr) ending_ = Ending{EndKind::failed, 0, error.text(), {}};
 }

@@ -7,6 +7,7 @@
 #include "engine/guest.h"
 #include "engine/guest_state.h"
 #include "engine/program.h"
+#include "engine/spare_instances.h"
 #include "engine/stdio.h"
 #include "funcd_bridge.h"
 
@@ -31,10 +32,12 @@ struct TaskOptions {
   // The process's own standard streams for a guest with mounts, whose calls may then block.
   bool is_stdio_inherited = false;
   Waker waker{};  // of guests with mounts; others wait for time only
+  // Where the instance may come from, and go to; those of the thread that polls the task.
+  SpareInstances* spares = nullptr;
 };
 
-// One guest run that is polled to its end: a fresh instance, which is gone with the task. Used by
-// one thread at a time. Dropping it ends the guest, wherever it is.
+// One guest run that is polled to its end, in an instance that is as fresh as the module says. Used
+// by one thread at a time. Dropping it ends the guest, wherever it is.
 class Task {
  public:
   enum class State : std::uint8_t {

@@ -8,32 +8,28 @@ namespace funcd::invoke {
 namespace {
 
 engine::HttpTask task_for(const http::RequestHead& head, const registry::Revision& revision,
-                          const engine::Program& program,
-                          std::unique_ptr<engine::HttpInstance> instance, engine::Stdio& stdio,
-                          const engine::TaskLimits& limits, engine::Waker waker) {
+                          const engine::Program& program, engine::Stdio& stdio,
+                          const engine::TaskLimits& limits, engine::HttpTaskOptions options) {
   std::vector<engine::HttpRequestHead::Field> fields;
-  const std::uint32_t answered = instance != nullptr ? instance->requests() : 0;
+  const std::uint32_t answered = options.instance != nullptr ? options.instance->requests() : 0;
+  options.surroundings = revision.surroundings.get();
+  options.keeps_instance = answered + 1 < revision.manifest.reuse;
   return engine::HttpTask(program, contract::component_request(head, fields), stdio, limits,
-                          {.surroundings = revision.surroundings.get(),
-                           .waker = waker,
-                           .instance = std::move(instance),
-                           .keeps_instance = answered + 1 < revision.manifest.reuse});
+                          std::move(options));
 }
 
 }  // namespace
 
 ComponentRun::ComponentRun(http::Exchange& exchange, RequestBody& body,
                            const registry::Revision& revision, const engine::Program& program,
-                           std::unique_ptr<engine::HttpInstance> instance,
-                           const engine::TaskLimits& limits, engine::Waker waker)
+                           const engine::TaskLimits& limits, engine::HttpTaskOptions options)
     : Run(exchange, limits.started_at),
       body_(body),
       limits_(revision.manifest.limits),
       deadline_(limits.deadline),
       stdio_(limits_.stderr_bytes),
-      is_reuse_(instance != nullptr),
-      task_(
-          task_for(exchange.head(), revision, program, std::move(instance), stdio_, limits, waker)),
+      is_reuse_(options.instance != nullptr),
+      task_(task_for(exchange.head(), revision, program, stdio_, limits, std::move(options))),
       is_head_request_(exchange.head().method == "HEAD"),
       is_fed_(!exchange.head().has_body) {}
 

@@ -39,11 +39,11 @@ class LoggedStdio final : public engine::Stdio {
 // has ended; one that is there as a whole at the guest's first pause is sent as a whole.
 class ComponentRun final : public Run {
  public:
-  // All that is given outlives the run. `instance` is one of the revision that has answered another
-  // request, or null.
+  // All that is given outlives the run. The instance among `options` is one of the revision that
+  // has answered another request, or null; surroundings and reuse are the revision's.
   ComponentRun(http::Exchange& exchange, RequestBody& body, const registry::Revision& revision,
-               const engine::Program& program, std::unique_ptr<engine::HttpInstance> instance,
-               const engine::TaskLimits& limits, engine::Waker waker);
+               const engine::Program& program, const engine::TaskLimits& limits,
+               engine::HttpTaskOptions options);
 
   [[nodiscard]] Step advance() override;
   [[nodiscard]] TimePoint wake_at() const override { return deadline_; }

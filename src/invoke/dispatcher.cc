@@ -26,6 +26,9 @@ constexpr std::chrono::milliseconds kYoung{5};
 // or what is left of many that a tick of the clock met shortly before their end.
 constexpr std::chrono::milliseconds kTurn{1};
 
+// A spare instance that no request has wanted for one to two of these is dropped.
+constexpr std::chrono::seconds kSparePeriod{1};
+
 contract::Failure failure_of(const registry::Match& match) {
   switch (match.kind) {
     case registry::Match::Kind::method_not_allowed:
@@ -45,6 +48,9 @@ Dispatcher::Dispatcher(Loop& loop, Admission& admission, DispatcherOptions optio
       options_(std::move(options)),
       catalog_(std::make_shared<const registry::Catalog>()),
       idle_(loop.timers(), options_.idle_instances_max),
+      spares_(options_.spare_instances_max),
+      sweep_timer_(loop.timers(), this,
+                   [](void* self) { static_cast<Dispatcher*>(self)->sweep_spares(); }),
       next_id_(first_id()),
       canary_choice_(first_id()) {
   admission_.connect(options_.worker,
@@ -152,6 +158,17 @@ Invocation* Dispatcher::next_for_slice() {
 
 void Dispatcher::wake(void* dispatcher, std::uint64_t key) {
   static_cast<Dispatcher*>(dispatcher)->resume_later(key);
+}
+
+engine::SpareInstances& Dispatcher::spares() {
+  if (!sweep_timer_.is_armed()) sweep_timer_.arm(Clock::now() + kSparePeriod);
+  return spares_;
+}
+
+void Dispatcher::sweep_spares() {
+  // A run that is under way may leave one.
+  const bool is_busy = spares_.sweep() > 0 || admission_.running() > 0;
+  if (is_busy) sweep_timer_.arm(Clock::now() + kSparePeriod);
 }
 
 void Dispatcher::admit_waiting() {

@@ -13,6 +13,7 @@
 
 #include "base/loop.h"
 #include "contract/contract.h"
+#include "engine/spare_instances.h"
 #include "http/exchange.h"
 #include "http/server_counters.h"
 #include "invoke/admission.h"
@@ -30,6 +31,7 @@ struct DispatcherOptions {
   std::size_t worker = 0;  // of which this is the dispatcher: its cell in metrics
   // That wait for another request at once; the engine has room for those of all workers.
   std::size_t idle_instances_max = 0;
+  std::uint32_t spare_instances_max = 0;  // of modules, and of components
   contract::ErrorStyle errors = contract::ErrorStyle::precise;
   bool has_access_log = false;
   std::chrono::milliseconds queue_timeout{5'000};   // of an invocation that waits for its turn
@@ -100,6 +102,9 @@ class Dispatcher final : public http::Handler {
   [[nodiscard]] Invocation* next_for_slice();
   // An engine::Waker's.
   static void wake(void* dispatcher, std::uint64_t key);
+  // Where runs leave their instances and find them.
+  [[nodiscard]] engine::SpareInstances& spares();
+  void sweep_spares();
   // Tries those that wait, oldest first.
   void admit_waiting();
 
@@ -109,6 +114,8 @@ class Dispatcher final : public http::Handler {
   std::shared_ptr<const registry::Catalog> catalog_;
   std::uint64_t publications_ = 0;  // of catalogs, so far
   IdleInstances idle_;
+  engine::SpareInstances spares_;
+  Timer sweep_timer_;
   InvocationTable<Invocation> invocations_;
   // Keys of guests that want a slice. Those that have had little take turns with those that have
   // had much, so that a run of some milliseconds does not wait for all that spin.

@@ -228,10 +228,12 @@ void Invocation::launch() {
 }
 
 void Invocation::launch_component(const engine::TaskLimits& limits) {
-  auto idle = revision_->manifest.reuse > 1 ? dispatcher_.idle_.take(*revision_) : nullptr;
-  run_ =
-      &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, std::move(idle),
-                                    limits, engine::Waker{&Dispatcher::wake, &dispatcher_, key_});
+  engine::HttpTaskOptions options;
+  options.waker = {&Dispatcher::wake, &dispatcher_, key_};
+  if (revision_->manifest.is_renewed) options.spares = &dispatcher_.spares();
+  if (revision_->manifest.reuse > 1) options.instance = dispatcher_.idle_.take(*revision_);
+  run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, limits,
+                                       std::move(options));
   run_->response().keep(client_);
   drive();
 }
@@ -250,6 +252,7 @@ void Invocation::launch_command(const engine::TaskLimits& limits) {
   options.resumption = revision_->resumption();
   options.mounts = revision_->mounts;
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
+  options.spares = &dispatcher_.spares();
   run_ = &guest_.emplace<CommandRun>(exchange_, body_, call(), *program_, std::move(input), limits,
                                      options);
   run_->response().keep(client_);

@@ -133,6 +133,7 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
       .compile_elsewhere = is_compiling_elsewhere_ ? options_.compile : Compile(),
       .stop = stop_};
   auto outcome = revisions_.build(order);
+  if (outcome.kind == RevisionBuilder::Outcome::Kind::outdated) return;
   if (outcome.kind == RevisionBuilder::Outcome::Kind::must_compile &&
       stage == Record::Stage::compile) {
     await_code(record, outcome);
@@ -201,6 +202,8 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
       return;
     case Kind::built:
       try_smoke(record, {std::move(outcome), elapsed, wanted_shape(record), {}});
+      return;
+    case Kind::outdated:
       return;
     case Kind::failed:
       record.failed_key = outcome.key;

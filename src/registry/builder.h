@@ -48,7 +48,8 @@ class Registry::Builder {
   [[nodiscard]] Result<> look(Look kind);
   [[nodiscard]] Result<FolderScan> scan(Look kind);
   [[nodiscard]] std::vector<std::string> mounted_folders(const FolderScan& scan) const;
-  void read_sidecars(const FolderScan& scan, Look kind);
+  // False when one has changed since the scan.
+  [[nodiscard]] bool read_sidecars(const FolderScan& scan, Look kind);
   void plan(const FolderScan& scan, Look kind);
   [[nodiscard]] bool has_changed(const Record& record, const Candidate& candidate) const;
   [[nodiscard]] bool is_settled(const Record& record, const Candidate& candidate);

@@ -83,7 +83,7 @@ Result<> Registry::Builder::look(Look kind) {
 Result<FolderScan> Registry::Builder::scan(Look kind) {
   for (int scans = 1;; ++scans) {
     FolderScan found = TRY(source_.look(excluded_));
-    read_sidecars(found, kind);
+    if (!read_sidecars(found, kind) && scans < kScansMax) continue;
     std::vector<std::string> excluded = mounted_folders(found);
     if (excluded == excluded_ || scans == kScansMax) {
       std::erase_if(found.candidates, [this](const Candidate& candidate) {
@@ -99,7 +99,8 @@ Result<FolderScan> Registry::Builder::scan(Look kind) {
   }
 }
 
-void Registry::Builder::read_sidecars(const FolderScan& scan, Look kind) {
+bool Registry::Builder::read_sidecars(const FolderScan& scan, Look kind) {
+  bool are_of_scan = true;
   for (const Candidate& candidate : scan.candidates) {
     Record& record = records_[candidate.name];
     const bool is_known = record.sidecar && record.candidate &&
@@ -122,7 +123,10 @@ void Registry::Builder::read_sidecars(const FolderScan& scan, Look kind) {
       read.mount_hosts.assign(hosts.begin(), hosts.end());
     }
     record.sidecar = std::move(read);
+    are_of_scan &=
+        !candidate.sidecar || stamp_of(candidate.sidecar->path) == candidate.sidecar->stamp;
   }
+  return are_of_scan;
 }
 
 // Mounts of what is live count too: its sidecar may be broken or gone by now.

@@ -122,7 +122,7 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
   Outcome outcome;
   Parts parts;
   const auto failed = [&outcome](const Error& error) {
-    outcome.kind = Outcome::Kind::failed;
+    outcome.kind = outcome.is_outdated ? Outcome::Kind::outdated : Outcome::Kind::failed;
     outcome.error = error.message;
     return outcome;
   };
@@ -270,6 +270,9 @@ Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcom
     const auto read_at = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::system_clock::now().time_since_epoch());
     const auto before = stamp_of(path);
+    // What lies beside it may be newer, too.
+    outcome.is_outdated = before && *before != order.candidate.wasm.stamp;
+    if (outcome.is_outdated) return fail("{}.wasm: has changed", order.candidate.name);
     if (before && before->bytes > artifact_bytes_max_) {
       return fail("{}.wasm: has {} bytes, more than the {} that an artifact may have",
                   order.candidate.name, before->bytes, artifact_bytes_max_);

@@ -75,11 +75,13 @@ class RevisionBuilder {
       same_as_live,    // nothing that matters has changed
       same_as_failed,  // nor has what failed; its error stands
       must_compile,    // there is no code of it; `digest` names the artifact
+      outdated,        // the artifact is newer than the look that has found it: the next look's
       failed,          // `error`
     };
     Kind kind = Kind::failed;
     std::shared_ptr<const Revision> revision;
-    std::string error;          // names the file: "hello.wasm: ..."
+    std::string error;  // names the file: "hello.wasm: ..."
+    bool is_outdated = false;
     bool is_transient = false;  // of an error: the system's, which may pass without a change here
     std::string digest;         // of the artifact, once it was read
     std::string key;            // names all that went into it; "" when it was not all read

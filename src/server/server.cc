@@ -35,6 +35,14 @@ std::uint32_t idle_instances_of(std::size_t workers) {
   return std::clamp(share, 1U, kIdleInstancesOfWorker);
 }
 
+// Those that are as good as new: few pages each, for functions that are called by turns.
+constexpr std::uint32_t kSpareInstancesOfWorker = 256;
+constexpr std::uint32_t kSpareInstancesMax = 512;
+std::uint32_t spare_instances_of(std::size_t workers) {
+  const auto share = kSpareInstancesMax / static_cast<std::uint32_t>(workers);
+  return std::clamp(share, 1U, kSpareInstancesOfWorker);
+}
+
 std::string url_of(const http::Endpoint& endpoint) {
   return "http://" + http::format_endpoint(endpoint);
 }
@@ -94,6 +102,8 @@ Result<> Server::make_engine() {
   options.instances_max = config_.instances_max;
   options.idle_instances_max =
       idle_instances_of(config_.workers) * static_cast<std::uint32_t>(config_.workers);
+  options.spare_instances_max =
+      spare_instances_of(config_.workers) * static_cast<std::uint32_t>(config_.workers);
   options.memory_bytes_ceiling = config_.ceilings.memory_bytes;
   options.guest_stack_bytes = static_cast<std::uint32_t>(config_.stack_bytes);
   options.has_epochs = config_.has_epochs;
@@ -165,6 +175,8 @@ void Server::make_workers() {
     invoke::DispatcherOptions options;
     options.worker = worker;
     options.idle_instances_max = idle_instances_of(config_.workers);
+    options.spare_instances_max =
+        engine_->options().spare_instances_max / static_cast<std::uint32_t>(config_.workers);
     options.errors = config_.errors;
     options.has_access_log = config_.has_access_log;
     options.queue_timeout = config_.queue_timeout;

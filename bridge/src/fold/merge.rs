@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use wasm_encoder::reencode::{Error as ReencodeError, Reencode};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ElementSection, Elements, EntityType, ExportKind,
-    ExportSection, Function, FunctionSection, GlobalSection, ImportSection, MemorySection, NameMap,
-    NameSection, RefType, StartSection, TableSection, TableType, TypeSection, ValType,
+    ExportSection, Function, FunctionSection, GlobalSection, ImportSection, MemArg, MemorySection,
+    NameMap, NameSection, RefType, StartSection, TableSection, TableType, TypeSection, ValType,
 };
 use wasmparser::ExternalKind;
 use wasmtime::{Error, Result, bail};
@@ -18,6 +18,9 @@ pub const KEEPER: &str = "keeper";
 pub const LOWERED: &str = "lowered";
 pub const MEMORY: &str = "memory";
 const TABLE: &str = "table";
+/// By these the keeper shows the memory.
+pub const FIRST: &str = "first";
+pub const SIZE: &str = "size";
 
 /// Which instances of a component are put together, and what has to be reachable from outside.
 pub struct Plan<'s, 'a> {
@@ -176,7 +179,8 @@ impl<'s, 'a> Plan<'s, 'a> {
 
     /// A module that keeps what lowered functions need before there is anything else: the memory
     /// with what is in it, and a way to what allocates.
-    pub fn keeper(&self) -> Result<Vec<u8>> {
+    /// `shows_memory` is for `access`.
+    pub fn keeper(&self, shows_memory: bool) -> Result<Vec<u8>> {
         let Origin::Defined { instance, index: 0 } = self.memory else {
             bail!("it has two memories");
         };
@@ -201,6 +205,22 @@ impl<'s, 'a> Plan<'s, 'a> {
             });
             instructions.i32_const(slot as i32).call_indirect(0, 0).end();
             code.function(&body);
+        }
+        if shows_memory {
+            if memory.memory64
+                || memory.shared
+                || !(1..=MEMORY_PAGES_MAX).contains(&memory.initial)
+                || memory.page_size_log2.is_some()
+            {
+                bail!("its memory is of another kind");
+            }
+            let first = self.reallocs.len() as u32;
+            types.ty().function([], [ValType::I64]);
+            types.ty().function([], [ValType::I32]);
+            functions.function(1).function(2);
+            exports.export(FIRST, ExportKind::Func, first);
+            exports.export(SIZE, ExportKind::Func, first + 1);
+            code.function(&first_bytes()).function(&all_bytes());
         }
         let (mut tables, mut memories) = (TableSection::new(), MemorySection::new());
         tables.table(slots(self.reallocs.len()));
@@ -271,6 +291,33 @@ impl<'s, 'a> Plan<'s, 'a> {
             elements: (bases.elements, module.element_count),
         })
     }
+}
+
+/// Of a memory that is shown. A list of more bytes than 16 MiB is not taken from a guest.
+const MEMORY_PAGES_MAX: u64 = 128;
+const AT_ZERO: MemArg = MemArg { offset: 0, align: 2, memory_index: 0 };
+const PAGE_BITS: i32 = 16;
+
+/// What is in the first 8 bytes of the memory.
+fn first_bytes() -> Function {
+    let mut body = Function::new([]);
+    body.instructions().i32_const(0).i64_load(AT_ZERO).end();
+    body
+}
+
+/// The whole memory as a list of the canonical ABI, which lies in those 8 bytes: 0, and its size.
+fn all_bytes() -> Function {
+    let mut body = Function::new([]);
+    body.instructions()
+        .i32_const(0)
+        .memory_size(0)
+        .i64_extend_i32_u()
+        .i64_const(i64::from(PAGE_BITS + 32))
+        .i64_shl()
+        .i64_store(AT_ZERO)
+        .i32_const(0)
+        .end();
+    body
 }
 
 fn slots(count: usize) -> TableType {

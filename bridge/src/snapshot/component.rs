@@ -66,11 +66,8 @@ impl ComponentBuild {
                 "of components, those that export wasi:http/incoming-handler 0.2 can be warmed up"
             );
         }
-        let program = Program {
-            engine: component.pre.engine().clone(),
-            host: engine.host,
-            code: Code::Component(component),
-        };
+        let engine_of_it = component.pre.engine().clone();
+        let program = Program::new(engine_of_it, engine.host, Code::Component(component));
         Ok(ComponentBuild { wasm: wasm.to_vec(), program, remains: Mutex::default() })
     }
 

@@ -170,6 +170,10 @@ impl<'a> Module<'a> {
         self.slots.get(&function).copied()
     }
 
+    pub fn has_export(&self, name: &str) -> bool {
+        self.exports.iter().any(|export| export.name == name)
+    }
+
     pub fn exported_function(&self, name: &str) -> Option<u32> {
         let export = self.exports.iter().find(|export| export.name == name)?;
         (export.kind == ExternalKind::Func).then_some(export.index)
@@ -186,6 +190,8 @@ pub struct Additions {
     pub globals: Vec<wasm_encoder::GlobalType>,
     /// More exported functions.
     pub exports: Vec<(String, u32)>,
+    /// Exports that lead to other functions than before.
+    pub moved: Vec<(String, u32)>,
 }
 
 impl Module<'_> {
@@ -229,7 +235,13 @@ impl Module<'_> {
     fn exports_with(&self, additions: &Additions) -> Result<ExportSection> {
         let mut section = ExportSection::new();
         for export in &self.exports {
-            RoundtripReencoder.parse_export(&mut section, *export).map_err(Error::msg)?;
+            let mut export = *export;
+            if let Some((_, function)) =
+                additions.moved.iter().find(|(name, _)| name == export.name)
+            {
+                export.index = *function;
+            }
+            RoundtripReencoder.parse_export(&mut section, export).map_err(Error::msg)?;
         }
         for (name, function) in &additions.exports {
             section.export(name, ExportKind::Func, *function);

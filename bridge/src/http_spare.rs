@@ -1,0 +1,132 @@
+//! Components of `wasi:http` 0.2 whose instances answer again, once they are as good as new.
+//!
+//! Beside what is in its modules, an instance of a component has a table of handles. Those that a guest
+//! has in hand are the host's resources, each of which has its place in the store's table: where that is
+//! empty after a run, the guest holds none. The order in which numbers of handles are given out again
+//! is the last run's, and cannot be set: so this is done for those only whose sidecar asks for it.
+
+use crate::component::ComponentGuest;
+use crate::entry::{FIRST_BYTES, MEMORY_BYTES};
+use crate::program::Program;
+use crate::renewal::{Image, Place};
+use crate::spares::{Instance, Kept, SparesPointer};
+use crate::task::{Limiter, Limits};
+use wasmtime::component::{Component, ComponentExportIndex, TypedFunc, WasmList};
+use wasmtime::{Result, Store};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+
+/// What is called in an instance, and the function that shows its memory.
+pub struct Entry {
+    pub proxy: Proxy,
+    memory: TypedFunc<(), (WasmList<u8>,)>,
+}
+
+/// How instances of one component are made as good as new.
+pub struct Renewal {
+    first: ComponentExportIndex,
+    memory: ComponentExportIndex,
+}
+
+impl Renewal {
+    /// Where the component was compiled for it.
+    pub fn of(component: &Component) -> Option<Renewal> {
+        Some(Renewal {
+            first: component.get_export_index(None, FIRST_BYTES)?,
+            memory: component.get_export_index(None, MEMORY_BYTES)?,
+        })
+    }
+
+    async fn instantiate(
+        &self,
+        store: &mut Store<ComponentGuest>,
+        program: &Program,
+        pre: &ProxyPre<ComponentGuest>,
+    ) -> Result<Box<Kept<Entry>>> {
+        let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
+        let proxy = Proxy::new(&mut *store, &instance)?;
+        let memory = instance.get_typed_func(&mut *store, self.memory)?;
+        if program.image.get().is_none() {
+            let first = instance.get_typed_func::<(), (u64,)>(&mut *store, self.first)?;
+            let (first,) = first.call_async(&mut *store, ()).await?;
+            let place = place_of(store, &memory).await?;
+            unsafe { place.base.cast::<u64>().write_unaligned(first) };
+            program.image.get_or_init(|| unsafe { Image::of(place) });
+        }
+        let memory_bytes = store.data_mut().limiter.memory_bytes();
+        Ok(Kept::new(Entry { proxy, memory }, None, memory_bytes))
+    }
+}
+
+/// Where the memory is. Its first 8 bytes are others afterwards.
+async fn place_of(
+    store: &mut Store<ComponentGuest>,
+    memory: &TypedFunc<(), (WasmList<u8>,)>,
+) -> Result<Place> {
+    let (list,) = memory.call_async(&mut *store, ()).await?;
+    let bytes = list.as_le_slice(&*store);
+    Ok(Place { base: bytes.as_ptr().cast_mut(), bytes: bytes.len() })
+}
+
+/// Who answers one request: an instance that another run has left, or a fresh one, which is left to the
+/// next where that can be done.
+pub struct Turn {
+    program: &'static Program,
+    pre: &'static ProxyPre<ComponentGuest>,
+    renewal: &'static Renewal,
+    spares: SparesPointer,
+    limits: Limits,
+    spare: Option<Box<Kept<Entry>>>,
+}
+
+impl Turn {
+    /// `begin` tells a store's guest what it is now for, or makes one where there is no spare instance.
+    pub fn new(
+        program: &'static Program,
+        pre: &'static ProxyPre<ComponentGuest>,
+        renewal: &'static Renewal,
+        mut spares: SparesPointer,
+        limiter: Limiter,
+        begin: impl FnOnce(Option<Store<ComponentGuest>>, Limiter) -> Store<ComponentGuest>,
+    ) -> (Store<ComponentGuest>, Turn) {
+        let limits = limiter.limits();
+        let (store, spare) = match spares.list().components.take(program.id, limits) {
+            Some(Instance { store, kept }) => (Some(store), Some(kept)),
+            None => (None, None),
+        };
+        let mut store = begin(store, limiter);
+        if let Some(spare) = &spare {
+            store.data_mut().limiter.begin_with(spare.memory_bytes);
+        }
+        (store, Turn { program, pre, renewal, spares, limits, spare })
+    }
+
+    /// The instance that answers.
+    pub async fn instance(
+        &mut self,
+        store: &mut Store<ComponentGuest>,
+    ) -> Result<Box<Kept<Entry>>> {
+        match self.spare.take() {
+            Some(spare) => Ok(spare),
+            None => self.renewal.instantiate(store, self.program, self.pre).await,
+        }
+    }
+
+    /// Leaves the instance, whose run has ended well, to another. Where that cannot be done it is gone.
+    pub async fn leave(mut self, mut store: Store<ComponentGuest>, mut kept: Box<Kept<Entry>>) {
+        let guest = store.data_mut();
+        let memory_bytes = guest.limiter.memory_bytes();
+        if !guest.rest() || memory_bytes != kept.memory_bytes {
+            self.program.do_not_renew();
+            return;
+        }
+        if kept.place.is_none() {
+            let Ok(place) = place_of(&mut store, &kept.entry.memory).await else { return };
+            kept.place = Some(place);
+        }
+        if kept.is_used_up(memory_bytes) {
+            return;
+        }
+        let instance = Instance { store, kept };
+        self.spares.list().components.keep(self.program, self.limits, instance);
+    }
+}

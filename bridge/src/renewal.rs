@@ -1,0 +1,108 @@
+//! An instance made as good as new: its memory is written back to what it began with.
+
+use crate::host::Host;
+use std::ops::Range;
+
+/// Pages that were written, as the kernel lists them; `fb_region`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct Region {
+    start: u64,
+    end: u64,
+    categories: u64,
+}
+
+/// With more than these a memory is not written back.
+const REGIONS_MAX: usize = 256;
+const PAGE_BYTES: usize = 4 << 10;
+/// Larger memories are not looked through, and more of one not kept.
+const MEMORY_BYTES_MAX: usize = 16 << 20;
+const IMAGE_BYTES_MAX: usize = 4 << 20;
+
+/// A linear memory where it lies. It stays there, and as large as it is, as long as nothing grows it.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub base: *mut u8,
+    pub bytes: usize,
+}
+
+// Used where the store is that it belongs to.
+unsafe impl Send for Place {}
+
+/// What is in a memory at the start, where that is not zero.
+pub struct Image {
+    /// Runs of pages, in ascending order: where in memory they are, and in `bytes`.
+    runs: Vec<(Range<usize>, usize)>,
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    /// Of a memory that no run has had yet; `None` when it is too large to keep a second time.
+    ///
+    /// # Safety
+    /// The memory is there, and nothing writes to it meanwhile.
+    pub unsafe fn of(place: Place) -> Option<Image> {
+        if place.bytes > MEMORY_BYTES_MAX {
+            return None;
+        }
+        let memory = unsafe { std::slice::from_raw_parts(place.base, place.bytes) };
+        let mut image = Image { runs: Vec::new(), bytes: Vec::new() };
+        for (index, page) in memory.chunks(PAGE_BYTES).enumerate() {
+            if page.iter().any(|byte| *byte != 0) {
+                image.add(index * PAGE_BYTES, page);
+            }
+            if image.bytes.len() > IMAGE_BYTES_MAX {
+                return None;
+            }
+        }
+        image.bytes.shrink_to_fit();
+        Some(image)
+    }
+
+    fn add(&mut self, start: usize, page: &[u8]) {
+        match self.runs.last_mut() {
+            Some((run, _)) if run.end == start => run.end += page.len(),
+            _ => self.runs.push((start..start + page.len(), self.bytes.len())),
+        }
+        self.bytes.extend_from_slice(page);
+    }
+
+    /// Writes back a part of the memory.
+    fn restore(&self, memory: &mut [u8], part: Range<usize>) {
+        let mut at = part.start;
+        let first = self.runs.partition_point(|(run, _)| run.end <= part.start);
+        for (run, bytes) in &self.runs[first..] {
+            if run.start >= part.end {
+                break;
+            }
+            let (from, to) = (run.start.max(at), run.end.min(part.end));
+            memory[at..from].fill(0);
+            let bytes = bytes + from - run.start;
+            memory[from..to].copy_from_slice(&self.bytes[bytes..bytes + to - from]);
+            at = to;
+        }
+        memory[at..part.end].fill(0);
+    }
+}
+
+/// Gives a memory its first content back: how many bytes may have been written. `None` where that is not
+/// known: the memory is not to be used again then.
+///
+/// # Safety
+/// The memory is there, and nothing else uses it.
+pub unsafe fn renew(place: Place, image: &Image, host: &Host) -> Option<usize> {
+    let mut regions = [Region::default(); REGIONS_MAX];
+    let count =
+        unsafe { (host.written)(place.base, place.bytes, regions.as_mut_ptr(), REGIONS_MAX) };
+    let regions = regions.get(..usize::try_from(count).ok()?)?;
+    let memory = unsafe { std::slice::from_raw_parts_mut(place.base, place.bytes) };
+    let base = place.base as u64;
+    let mut bytes = 0;
+    for region in regions {
+        let offset = |address: u64| (address.saturating_sub(base) as usize).min(memory.len());
+        let (start, end) = (offset(region.start), offset(region.end));
+        image.restore(memory, start..end);
+        bytes += end - start;
+    }
+    Some(bytes)
+}
