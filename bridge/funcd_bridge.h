@@ -80,7 +80,7 @@ typedef struct fb_host {
 typedef struct fb_engine_options {
   uint32_t instances_max;
   uint32_t idle_instances_max;  /* beside those: of 0.3, between two requests */
-  uint32_t spare_instances_max; /* and of all others, in all fb_spares */
+  uint32_t spare_instances_max; /* in all fb_spares: of modules, and as many of components */
   uint32_t table_elements_max;
   uint64_t memory_bytes_ceiling;
   uint64_t keep_resident_bytes;
@@ -181,7 +181,7 @@ void fb_spares_delete(fb_spares* spares);
 size_t fb_spares_sweep(fb_spares* spares);
 
 /* A run of `entry` (a function without parameters; empty: instantiate only; of a component any other
- * text stands for wasi:cli/run) in a fresh instance; of a module's entry other than _start after
+ * text stands for wasi:cli/run) in a fresh or a spare instance; of a module's entry other than _start after
  * _initialize, where it exports one.
  * Nothing runs before the first poll. `guest`, `usage` and `spares`, which may be null, outlive the
  * task. Not thread-safe. */
@@ -233,7 +233,7 @@ typedef struct fb_http_head {
   bool has_body; /* else it has ended already */
 } fb_http_head;
 
-/* One request to a component of kind FB_HTTP_COMPONENT in a fresh instance. Nothing runs before the
+/* One request to a component of kind FB_HTTP_COMPONENT in a fresh or a spare instance. Nothing runs before the
  * first poll. `guest`, `usage` and `spares` outlive the task, `surroundings` and `spares` may be null.
  * Not thread-safe. */
 fb_http_task* fb_http_task_new(const fb_program* program, fb_spares* spares,
