@@ -80,15 +80,7 @@ impl ComponentGuest {
             http,
         }
     }
-}
 
-fn new_table() -> ResourceTable {
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(RESOURCES_MAX);
-    table
-}
-
-impl ComponentGuest {
     /// After a run: whether the next guest can have all that is left.
     pub fn rest(&mut self) -> bool {
         self.wasi = None;
@@ -109,6 +101,12 @@ impl ComponentGuest {
         self.hooks.begin(surroundings.outbound.clone());
         self.surroundings = surroundings;
     }
+}
+
+fn new_table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(RESOURCES_MAX);
+    table
 }
 
 /// A store under its guest's limits, interrupted at each epoch of a run.

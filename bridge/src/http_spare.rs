@@ -79,25 +79,22 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// `begin` tells a store's guest what it is now for, or makes one where there is no spare instance.
     pub fn new(
         program: &'static Program,
         pre: &'static ProxyPre<ComponentGuest>,
         renewal: &'static Renewal,
-        mut spares: SparesPointer,
-        limiter: Limiter,
-        begin: impl FnOnce(Option<Store<ComponentGuest>>, Limiter) -> Store<ComponentGuest>,
-    ) -> (Store<ComponentGuest>, Turn) {
-        let limits = limiter.limits();
-        let (store, spare) = match spares.list().components.take(program.id, limits) {
-            Some(Instance { store, kept }) => (Some(store), Some(kept)),
-            None => (None, None),
-        };
-        let mut store = begin(store, limiter);
-        if let Some(spare) = &spare {
-            store.data_mut().limiter.begin_with(spare.memory_bytes);
-        }
-        (store, Turn { program, pre, renewal, spares, limits, spare })
+        spares: SparesPointer,
+        limits: Limits,
+    ) -> Turn {
+        Turn { program, pre, renewal, spares, limits, spare: None }
+    }
+
+    /// The store of a spare instance, if there is one; it knows nothing of this run.
+    pub fn take(&mut self, limiter: &mut Limiter) -> Option<Store<ComponentGuest>> {
+        let spare = self.spares.list().components.take(self.program.id, self.limits)?;
+        limiter.begin_with(spare.kept.memory_bytes);
+        self.spare = Some(spare.kept);
+        Some(spare.store)
     }
 
     /// The instance that answers.

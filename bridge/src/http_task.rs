@@ -219,7 +219,7 @@ pub unsafe extern "C" fn fb_snapshot_request(
 fn store_for(
     program: &'static Program,
     pointer: GuestPointer,
-    limiter: Limiter,
+    mut limiter: Limiter,
     surroundings: Option<&Shared>,
     spares: Option<SparesPointer>,
 ) -> Result<(Store<ComponentGuest>, Callee)> {
@@ -242,14 +242,14 @@ fn store_for(
         && !surroundings.has_mounts()
         && program.may_renew()
     {
-        let begin = |store: Option<Store<ComponentGuest>>, limiter| match store {
+        let mut turn = Turn::new(program, pre, renewal, spares, limiter.limits());
+        let store = match turn.take(&mut limiter) {
             Some(mut store) => {
                 store.data_mut().begin(pointer, limiter, surroundings);
                 store
             }
             None => fresh(limiter, surroundings, None),
         };
-        let (store, turn) = Turn::new(program, pre, renewal, spares, limiter, begin);
         return Ok((store, Callee::InTurn(turn)));
     }
     let wasi = if surroundings.has_mounts() {

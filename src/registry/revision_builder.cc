@@ -122,7 +122,6 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
   Outcome outcome;
   Parts parts;
   const auto failed = [&outcome](const Error& error) {
-    outcome.kind = outcome.is_outdated ? Outcome::Kind::outdated : Outcome::Kind::failed;
     outcome.error = error.message;
     return outcome;
   };
@@ -271,8 +270,10 @@ Result<> RevisionBuilder::read_artifact(const Order& order, Parts& parts, Outcom
         std::chrono::system_clock::now().time_since_epoch());
     const auto before = stamp_of(path);
     // What lies beside it may be newer, too.
-    outcome.is_outdated = before && *before != order.candidate.wasm.stamp;
-    if (outcome.is_outdated) return fail("{}.wasm: has changed", order.candidate.name);
+    if (before && *before != order.candidate.wasm.stamp) {
+      outcome.kind = Outcome::Kind::outdated;
+      return fail("{}.wasm: has changed since it was found; try again", order.candidate.name);
+    }
     if (before && before->bytes > artifact_bytes_max_) {
       return fail("{}.wasm: has {} bytes, more than the {} that an artifact may have",
                   order.candidate.name, before->bytes, artifact_bytes_max_);

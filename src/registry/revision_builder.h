@@ -80,8 +80,7 @@ class RevisionBuilder {
     };
     Kind kind = Kind::failed;
     std::shared_ptr<const Revision> revision;
-    std::string error;  // names the file: "hello.wasm: ..."
-    bool is_outdated = false;
+    std::string error;          // names the file: "hello.wasm: ..."
     bool is_transient = false;  // of an error: the system's, which may pass without a change here
     std::string digest;         // of the artifact, once it was read
     std::string key;            // names all that went into it; "" when it was not all read

@@ -174,7 +174,8 @@ std::string inspection_text(const FileInspection& file) {
   if (manifest.reuse > 1) {
     add_line(text, "reuse", fmt::format("an instance answers up to {} requests", manifest.reuse));
   }
-  if (manifest.is_renewed) add_line(text, "renew", "instances are made as good as new");
+  if (manifest.is_renewed)
+    add_line(text, "renew", "instances are made as good as new, where they can be");
   add_line(text, "env", env_of(manifest));
   add_line(text, "mounts", mounts_of(revision));
   add_line(text, "outbound", outbound_of(manifest));

@@ -30,17 +30,21 @@ constexpr std::uint32_t kInstancesReserved = 4;
 // memory.
 constexpr std::uint32_t kIdleInstancesOfWorker = 64;
 constexpr std::uint32_t kIdleInstancesMax = 1'024;
-std::uint32_t idle_instances_of(std::size_t workers) {
-  const auto share = kIdleInstancesMax / static_cast<std::uint32_t>(workers);
-  return std::clamp(share, 1U, kIdleInstancesOfWorker);
-}
-
 // Those that are as good as new: few pages each, for functions that are called by turns.
 constexpr std::uint32_t kSpareInstancesOfWorker = 256;
 constexpr std::uint32_t kSpareInstancesMax = 512;
+
+// What one of so many workers has of what all may have.
+std::uint32_t share_of(std::size_t workers, std::uint32_t all_max, std::uint32_t worker_max) {
+  return std::clamp(all_max / static_cast<std::uint32_t>(workers), 1U, worker_max);
+}
+
+std::uint32_t idle_instances_of(std::size_t workers) {
+  return share_of(workers, kIdleInstancesMax, kIdleInstancesOfWorker);
+}
+
 std::uint32_t spare_instances_of(std::size_t workers) {
-  const auto share = kSpareInstancesMax / static_cast<std::uint32_t>(workers);
-  return std::clamp(share, 1U, kSpareInstancesOfWorker);
+  return share_of(workers, kSpareInstancesMax, kSpareInstancesOfWorker);
 }
 
 std::string url_of(const http::Endpoint& endpoint) {
