@@ -119,6 +119,8 @@ enum {
   FB_OTHER_COMPONENT = 3,
 };
 int32_t fb_program_kind(const fb_program* program);
+/* Whether it is compiled so that its instances can be made as good as new after a run. */
+bool fb_program_is_renewable(const fb_program* program);
 
 /* Calls `visit` for each import (module not empty) and export; the texts are valid in the call. A
  * component's import has a module only: the interface. */

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -46,12 +48,24 @@ class Load:
 
 def fetch(port: int, request: Request, timeout_s: float = ANSWER_TIMEOUT_S) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    headers = {"Content-Length": str(len(request.body)), **request.headers} if request.body else request.headers
     try:
-        connection.request(request.method, request.path, request.body or None, request.headers)
+        connection.request(request.method, request.path, headers=headers)
+        # Beside reading: who sends back what it gets waits for somebody to take it.
+        sender = threading.Thread(target=_send, args=(connection.sock, request.body))
+        sender.start()
         response = connection.getresponse()
-        return response.status, response.read()
+        body = response.read()
+        sender.join()
+        return response.status, body
     finally:
         connection.close()
+
+
+def _send(connection: socket.socket, body: bytes) -> None:
+    # Who does not take all of it has answered, or says so to the reader.
+    with contextlib.suppress(OSError):
+        connection.sendall(body)
 
 
 def raw_answer(port: int, path: str) -> bytes:

@@ -36,7 +36,7 @@ class Bar:
 
 
 BARS = (
-    Bar("funcd/cjson", "floor", 3.2, "cjson / bare epoll"),
+    Bar("funcd/cjson", "floor", 2.5, "cjson / bare epoll"),
     Bar("funcd/cjson", "wazero/cjson", 1 / 4, "cjson / wazero"),
     Bar("funcd/cjson", "kept/cjson", 1 / 35, "cjson / the article's server, kept"),
     Bar("funcd/gojson", "engine/gojson", 1.5, "gojson / engine alone"),
@@ -52,10 +52,6 @@ BARS = (
         "component hello / wasmtime serve"),
     Bar("funcd/component-rust", "wasmtime/component-rust", 1 / 2.7,
         "component hello in Rust / wasmtime serve"),
-    Bar("renewed/component-hello", "wasmtime/component-hello", 1 / 2.7,
-        "component hello, `renew = true` / wasmtime serve"),
-    Bar("renewed/component-rust", "wasmtime/component-rust", 1 / 2.7,
-        "component hello in Rust, `renew = true` / wasmtime serve"),
     Bar("funcd/component-javascript", "wasmtime/component-javascript", 1 / 5,
         "component hello in JavaScript / wasmtime serve"),
     Bar("start-warm", None, 50, "start with warm cache to first answer, ms"),

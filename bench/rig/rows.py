@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import statistics
 import subprocess
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ ECHOES = ("echo", "echo-1m")
 PRIMES, SLEEPER = "primes", "sleeper"
 COMPONENT = "component-"
 ECHO_COMPONENT = COMPONENT + "echo-1m"
-RENEWED = ("hello", "rust")
 # The same function by what only funcd has, and how the engine alone is made to run it.
 STARTED = {
     "gojson-reactor": ("--stdin", DATA, "--snapshot", "warm"),
@@ -66,8 +64,6 @@ TITLES = {
     "wasmtime/component-echo-1m": "wasmtime serve, its best flags, component echo of 1 MiB",
     "wasmtime/component-hello": "wasmtime serve, its best flags, component hello",
     "engine/component-hello": "funcd's engine alone in a loop, component hello",
-    "renewed/component-hello": "**funcd, component hello, `renew = true`**",
-    "renewed/component-rust": "**funcd, component hello in Rust, `renew = true`**",
     "funcd/component-rust": "**funcd, component hello in Rust**",
     "wasmtime/component-rust": "wasmtime serve, its best flags, component hello in Rust",
     "engine/component-rust": "funcd's engine alone in a loop, component hello in Rust",
@@ -163,8 +159,6 @@ def _start(bench: Bench, stack: contextlib.ExitStack, wanted: Callable[[str], bo
     names = bench.component_names(COMPONENTS)
     components = [COMPONENT + name for name in names]
     attempt(rows("funcd", *components, ECHO_COMPONENT), lambda: _funcd_components(bench))
-    renewed = [name for name in RENEWED if name in names]
-    attempt([f"renewed/{COMPONENT}{name}" for name in renewed], lambda: _funcd_renewed(bench, renewed))
     if bench.wasmtime:
         for name in names:
             attempt([f"wasmtime/{COMPONENT}{name}"], lambda name=name: bench.wasmtime_serve(name))
@@ -197,23 +191,6 @@ def _funcd_components(bench: Bench) -> Server:
                          bench.server_core, workers=1)
     try:
         wait_for_all(server, [Request(f"/{name}") for name in bench.component_names(COMPONENTS)])
-    except BenchError:
-        server.stop()
-        raise
-    return server
-
-
-def _funcd_renewed(bench: Bench, names: list[str]) -> Server:
-    """The same components with a sidecar that asks for instances that are as good as new."""
-    source = bench.folder / "renewed"
-    source.mkdir(exist_ok=True)
-    for name in names:
-        shutil.copyfile(bench.components / f"{name}.wasm", source / f"{name}.wasm")
-        (source / f"{name}.toml").write_text("renew = true\n")
-    server = bench.funcd("funcd, renewed", source, bench.folder / "cache-renewed", bench.server_core,
-                         workers=1)
-    try:
-        wait_for_all(server, [Request(f"/{name}") for name in names])
     except BenchError:
         server.stop()
         raise
@@ -255,7 +232,7 @@ def _engine(bench: Bench, function: str, seconds: int) -> Load:
     if function.startswith(COMPONENT):
         name = function.removeprefix(COMPONENT)
         file, expected = bench.components / f"{name}.wasm", COMPONENTS[name]
-        flags = ("--instances", "fresh")  # as without `renew`
+        flags = ()
     else:
         file = bench.examples / f"{function}.wasm"
         expected = ASKED[function][1] if function in ASKED else ANSWER

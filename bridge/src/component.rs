@@ -81,12 +81,17 @@ impl ComponentGuest {
         }
     }
 
-    /// After a run: whether the next guest can have all that is left.
-    pub fn rest(&mut self) -> bool {
+    /// After a run: how many of the host's resources it has had in hand at once. `None` where these were
+    /// more than `most`, or it has some still: the next guest cannot have what is left.
+    pub fn rest(&mut self, most: u32) -> Option<u32> {
         self.wasi = None;
-        let is_empty = self.table.is_empty();
-        self.table = new_table();
-        is_empty && !self.hooks.is_sending()
+        let mut table = std::mem::replace(&mut self.table, new_table());
+        if !table.is_empty() || self.hooks.is_sending() {
+            return None;
+        }
+        // The table gives its places out again before it grows.
+        table.set_max_capacity(0);
+        (0..=most).find(|_| table.push(()).is_err())
     }
 
     /// After `rest` and before another run, which mounts nothing.

@@ -11,17 +11,18 @@ use wasmtime::Result;
 /// By this export a module says that it sets its globals when it is entered. No artifact may say so of
 /// itself.
 pub const RENEWABLE: &str = "funcd:renewable";
-/// And a component by these two: the first 8 bytes of its memory as a number, and all of it as a list,
-/// of which where it is and how large it is lies in those 8 bytes.
+/// And a component by these: the first 8 bytes of its memory as a number, all of it as a list, of which
+/// where it is and how large it is lies in those 8 bytes, and what puts its first handles in order.
 pub const FIRST_BYTES: &str = "funcd-first-bytes";
 pub const MEMORY_BYTES: &str = "funcd-memory";
+pub const ORDER_HANDLES: &str = "funcd-order-handles";
 
 /// More than these are not set at each entry; toolchains make two or three.
 const GLOBALS_MAX: usize = 64;
 
 /// Whether a name is one of these.
 pub fn is_ours(name: &str) -> bool {
-    [RENEWABLE, FIRST_BYTES, MEMORY_BYTES].contains(&name)
+    [RENEWABLE, FIRST_BYTES, MEMORY_BYTES, ORDER_HANDLES].contains(&name)
 }
 
 /// What an artifact says of itself that only we may say.

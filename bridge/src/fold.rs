@@ -31,7 +31,7 @@ use wasmtime::{Result, bail};
 /// Functions of the merged module that are lifted, and allocators, at the most.
 const PLACES_MAX: usize = 256;
 /// What is made of a component, told apart from what other versions of this make of it.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Whether instances of the result can be made as good as new.
 #[derive(Clone, Copy, PartialEq)]
@@ -150,9 +150,11 @@ impl Writer<'_, '_> {
             if depth > 0 {
                 match payload {
                     Payload::End(_) => depth -= 1,
-                    // What its modules keep is nobody's to write back.
-                    Payload::ModuleSection { .. } if self.instances == Instances::Renewed => {
-                        bail!("a component within it has modules of its own")
+                    // What these keep is nobody's to write back, nor to put in order.
+                    Payload::ModuleSection { .. } | Payload::ComponentCanonicalSection(_)
+                        if self.instances == Instances::Renewed =>
+                    {
+                        bail!("a component within it has more than types")
                     }
                     Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                     _ => {}

@@ -2,11 +2,12 @@
 //!
 //! Beside what is in its modules, an instance of a component has a table of handles. Those that a guest
 //! has in hand are the host's resources, each of which has its place in the store's table: where that is
-//! empty after a run, the guest holds none. The order in which numbers of handles are given out again
-//! is the last run's, and cannot be set: so this is done for those only whose sidecar asks for it.
+//! empty after a run, the guest holds none. What is left is the order in which numbers are given out
+//! again, which is the last run's. A run has changed it among the first numbers only, of which there are
+//! no more than resources of the host's at once: so these are put in order.
 
 use crate::component::ComponentGuest;
-use crate::entry::{FIRST_BYTES, MEMORY_BYTES};
+use crate::entry::{FIRST_BYTES, MEMORY_BYTES, ORDER_HANDLES};
 use crate::program::Program;
 use crate::renewal::{Image, Place};
 use crate::spares::{Instance, Kept, SparesPointer};
@@ -15,24 +16,33 @@ use wasmtime::component::{Component, ComponentExportIndex, TypedFunc, WasmList};
 use wasmtime::{Result, Store};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 
-/// What is called in an instance, and the function that shows its memory.
+/// Of the host's, in one run at once; for more, handles are not put in order.
+const RESOURCES_MAX: u32 = 256;
+/// In epochs.
+const NEVER: u64 = 1 << 48;
+
+/// What is called in an instance, and what makes it as good as new.
 pub struct Entry {
     pub proxy: Proxy,
     memory: TypedFunc<(), (WasmList<u8>,)>,
+    order: TypedFunc<(u32,), ()>,
 }
 
 /// How instances of one component are made as good as new.
 pub struct Renewal {
     first: ComponentExportIndex,
     memory: ComponentExportIndex,
+    order: ComponentExportIndex,
 }
 
 impl Renewal {
     /// Where the component was compiled for it.
     pub fn of(component: &Component) -> Option<Renewal> {
+        let export = |name: &str| component.get_export_index(None, name);
         Some(Renewal {
-            first: component.get_export_index(None, FIRST_BYTES)?,
-            memory: component.get_export_index(None, MEMORY_BYTES)?,
+            first: export(FIRST_BYTES)?,
+            memory: export(MEMORY_BYTES)?,
+            order: export(ORDER_HANDLES)?,
         })
     }
 
@@ -45,6 +55,7 @@ impl Renewal {
         let instance = pre.instance_pre().instantiate_async(&mut *store).await?;
         let proxy = Proxy::new(&mut *store, &instance)?;
         let memory = instance.get_typed_func(&mut *store, self.memory)?;
+        let order = instance.get_typed_func(&mut *store, self.order)?;
         if program.image.get().is_none() {
             let first = instance.get_typed_func::<(), (u64,)>(&mut *store, self.first)?;
             let (first,) = first.call_async(&mut *store, ()).await?;
@@ -53,7 +64,7 @@ impl Renewal {
             program.image.get_or_init(|| unsafe { Image::of(place) });
         }
         let memory_bytes = store.data_mut().limiter.memory_bytes();
-        Ok(Kept::new(Entry { proxy, memory }, None, memory_bytes))
+        Ok(Kept::new(Entry { proxy, memory, order }, None, memory_bytes))
     }
 }
 
@@ -112,8 +123,15 @@ impl Turn {
     pub async fn leave(mut self, mut store: Store<ComponentGuest>, mut kept: Box<Kept<Entry>>) {
         let guest = store.data_mut();
         let memory_bytes = guest.limiter.memory_bytes();
-        if !guest.rest() || memory_bytes != kept.memory_bytes {
-            self.program.do_not_renew();
+        let resources = guest.rest(RESOURCES_MAX);
+        let (Some(resources), true) = (resources, memory_bytes == kept.memory_bytes) else {
+            self.program.was_not_renewed();
+            return;
+        };
+        // What is called now is ours and short, and the run's time is none of its affair.
+        store.set_epoch_deadline(NEVER);
+        if kept.entry.order.call_async(&mut store, (resources,)).await.is_err() {
+            self.program.was_not_renewed();
             return;
         }
         if kept.place.is_none() {

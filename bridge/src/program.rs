@@ -23,27 +23,42 @@ pub struct Program {
     /// as new; `None` where that is too much to keep.
     pub image: OnceLock<Option<Image>>,
     failures: AtomicU32,
+    passed_over: AtomicU32,
 }
 
-/// So many runs that have left what cannot be written back, and no more is tried.
+/// So many more runs have left what cannot be written back than have not, and it is tried after each so
+/// many only.
 const FAILURES_MAX: u32 = 64;
+const TRIED_EVERY: u32 = 1 << 10;
 
 impl Program {
     pub fn new(engine: Engine, host: &'static Host, code: Code) -> Program {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Program { id, engine, host, code, image: OnceLock::new(), failures: AtomicU32::new(0) }
+        let (failures, passed_over) = (AtomicU32::new(0), AtomicU32::new(0));
+        Program { id, engine, host, code, image: OnceLock::new(), failures, passed_over }
     }
 
-    /// False once it is known that this does not pay.
+    /// Whether to try it after the next run: not where it is known that this does not pay.
     pub fn may_renew(&self) -> bool {
-        !matches!(self.image.get(), Some(None))
-            && self.failures.load(Ordering::Relaxed) < FAILURES_MAX
+        if matches!(self.image.get(), Some(None)) {
+            return false;
+        }
+        self.failures.load(Ordering::Relaxed) < FAILURES_MAX
+            || self.passed_over.fetch_add(1, Ordering::Relaxed) % TRIED_EVERY == TRIED_EVERY - 1
     }
 
     /// A run has left what cannot be written back.
-    pub fn do_not_renew(&self) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
+    pub fn was_not_renewed(&self) {
+        let failures = self.failures.load(Ordering::Relaxed);
+        self.failures.store((failures + 1).min(FAILURES_MAX), Ordering::Relaxed);
+    }
+
+    pub fn was_renewed(&self) {
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures > 0 {
+            self.failures.store(failures - 1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -202,6 +217,14 @@ pub extern "C" fn fb_program_kind(program: &Program) -> i32 {
             Role::Command(_) => COMMAND,
             Role::Other => OTHER_COMPONENT,
         },
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_program_is_renewable(program: &Program) -> bool {
+    match &program.code {
+        Code::Module(module) => module.renewable.is_some(),
+        Code::Component(component) => component.renewal.is_some(),
     }
 }
 

@@ -127,9 +127,10 @@ impl<G, E> List<Instance<G, E>> {
         }
         let Some(bytes) = instance.kept.renew(image, program.host) else {
             // Its runs write all over, or the kernel does not tell.
-            program.do_not_renew();
+            program.was_not_renewed();
             return;
         };
+        program.was_renewed();
         let (program, period) = (program.id, self.period);
         self.bytes += bytes;
         self.spares.push_back(Spare { program, limits, instance, bytes, period });

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/http_fixture.h"
 
 namespace funcd::engine {
@@ -16,12 +16,6 @@ namespace {
 
 using testing::HasSubstr;
 using Bytes = std::vector<std::uint8_t>;
-
-Bytes wasm_of(const std::string& text) {
-  auto wasm = Engine::wasm_from_text(text);
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  return *std::move(wasm);
-}
 
 std::string component() {
   return shimmed(http_component(answer_with(1048, 5)));

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/check.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/http_fixture.h"
 #include "engine/http_task.h"
 
@@ -18,22 +18,12 @@ using std::chrono::milliseconds;
 using Instance = std::unique_ptr<HttpInstance>;
 
 Engine& shared_engine() {
-  static const std::unique_ptr<Engine> engine = [] {
-    auto made = Engine::create({.instances_max = 1, .idle_instances_max = 2});
-    CHECK(made.has_value(), "{}", made.error().message);
-    return std::move(made).value();
-  }();
+  static const auto engine = new_engine({.instances_max = 1, .idle_instances_max = 2});
   return *engine;
 }
 
-Program program_of(const std::string& text) {
-  const auto wasm = Engine::wasm_from_text(text);
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  const auto code = shared_engine().compile(*wasm);
-  CHECK(code.has_value(), "{}", code.error().message);
-  auto program = shared_engine().load(*code, FileAccess::none);
-  CHECK(program.has_value(), "{}", program.error().message);
-  return std::move(program).value();
+Program program_of(std::string_view text) {
+  return program_of(shared_engine(), text);
 }
 
 TaskLimits limits_until(TimePoint deadline) {

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "base/check.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/http_fixture.h"
 
 namespace funcd::engine {
@@ -21,26 +21,16 @@ using std::chrono::milliseconds;
 using testing::HasSubstr;
 
 Engine& shared_engine() {
-  static const std::unique_ptr<Engine> engine = [] {
-    auto made = Engine::create({.instances_max = 64});
-    CHECK(made.has_value(), "{}", made.error().message);
-    return std::move(made).value();
-  }();
+  static const auto engine = new_engine({.instances_max = 64});
   return *engine;
 }
 
-Result<Program> try_program(const std::string& text) {
-  const auto wasm = Engine::wasm_from_text(text);
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  const auto code = shared_engine().compile(*wasm);
-  CHECK(code.has_value(), "{}", code.error().message);
-  return shared_engine().load(*code, FileAccess::none);
+Result<Program> try_program(std::string_view text) {
+  return try_program(shared_engine(), text);
 }
 
-Program program_of(const std::string& text) {
-  auto program = try_program(text);
-  CHECK(program.has_value(), "{}", program.error().message);
-  return std::move(program).value();
+Program program_of(std::string_view text) {
+  return program_of(shared_engine(), text);
 }
 
 // Counts wake-ups and lets a test wait for the next.

@@ -14,7 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/task.h"
 
 namespace funcd::engine {
@@ -102,35 +102,15 @@ std::string suspicious_module(int data, Begins begins) {
 
 class Isolation : public ::testing::Test {
  protected:
-  Isolation() {
-    auto made = Engine::create({.instances_max = kInstances});
-    CHECK(made.has_value(), "{}", made.error().message);
-    engine_ = std::move(*made);
-  }
-  Program program_of(const std::string& text) {
-    const auto wasm = Engine::wasm_from_text(text);
-    CHECK(wasm.has_value(), "{}", wasm.error().message);
-    const auto code = engine_->compile(*wasm);
-    CHECK(code.has_value(), "{}", code.error().message);
-    auto program = engine_->load(*code, FileAccess::none);
-    CHECK(program.has_value(), "{}", program.error().message);
-    return std::move(*program);
-  }
-  static Ending run(const Program& program, const char* entry = "_start") {
-    BufferedStdio stdio({}, 1 << 10, 1 << 10);
-    Task task(program, {}, stdio, {}, {.entry = entry});
-    while (task.poll() != Task::State::done) {
-    }
-    return task.ending();
-  }
+  Program program_of(std::string_view text) { return engine::program_of(*engine_, text); }
 
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Engine> engine_ = new_engine({.instances_max = kInstances});
 };
 
 TEST_F(Isolation, WhoLooksFindsWhatWasSoiled) {
   // The memory has grown, for one.
   for (const Begins begins : kBegins) {
-    const Ending ending = run(program_of(suspicious_module(7, begins)), "twice");
+    const Ending ending = end_of(program_of(suspicious_module(7, begins)), {}, {.entry = "twice"});
     EXPECT_EQ(ending.kind, EndKind::exited);
     EXPECT_EQ(ending.exit_code, Finding::memory);
   }
@@ -148,9 +128,9 @@ TEST_F(Isolation, AFreshInstanceHasNothingOfEarlierOnes) {
       return programs[static_cast<std::size_t>(round + ahead) % programs.size()];
     };
     // One that ends by a trap, and the next of the same program and of others of both kinds.
-    EXPECT_EQ(run(at(0), "traps").kind, EndKind::trapped);
+    EXPECT_EQ(end_of(at(0), {}, {.entry = "traps"}).kind, EndKind::trapped);
     for (const int ahead : {0, 1, 2}) {
-      const Ending ending = run(at(ahead));
+      const Ending ending = end_of(at(ahead));
       ASSERT_EQ(ending.kind, EndKind::returned)
           << "round " << round << ": finding " << ending.exit_code << " " << ending.message;
     }
@@ -212,7 +192,7 @@ TEST_F(Isolation, NeitherAreScatteredPages) {
     for (const Begins begins : kBegins) {
       const Program program = program_of(scattered_module(count, step, begins));
       for (int round = 0; round < 20; ++round) {
-        const Ending ending = run(program);
+        const Ending ending = end_of(program);
         ASSERT_EQ(ending.kind, EndKind::returned)
             << count << " pages, " << step << " bytes apart, round " << round;
       }
@@ -233,7 +213,7 @@ TEST_F(Isolation, NorWhileTheKernelMovesPages) {
                                program_of(suspicious_module(5, Begins::mapped))};
   const TimePoint end = Clock::now() + kMoving;
   for (int round = 0; Clock::now() < end; ++round) {
-    const Ending ending = run(programs[static_cast<std::size_t>(round % 2)]);
+    const Ending ending = end_of(programs[static_cast<std::size_t>(round % 2)]);
     ASSERT_EQ(ending.kind, EndKind::returned)
         << "round " << round << ": finding " << ending.exit_code << " " << ending.message;
   }

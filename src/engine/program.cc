@@ -105,6 +105,10 @@ bool Program::answers_again() const {
          });
 }
 
+bool Program::is_renewable() const {
+  return fb_program_is_renewable(program_);
+}
+
 std::string Program::why_no_http() const {
   for (const Extern& item : exports_) {
     if (!item.name.starts_with("wasi:http/")) continue;

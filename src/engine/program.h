@@ -60,6 +60,8 @@ class Program {
   [[nodiscard]] bool has_export(std::string_view name) const;
   // Whether an instance can answer one request after another: it is of wasi:http 0.3.
   [[nodiscard]] bool answers_again() const;
+  // Whether its instances can be made as good as new after a run.
+  [[nodiscard]] bool is_renewable() const;
   // Why a component that does not answer requests does not, and what to do about it.
   [[nodiscard]] std::string why_no_http() const;
   // Whether its guests can ask for their arguments or their environment.

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/task.h"
 
 namespace funcd::engine {
@@ -18,39 +18,22 @@ namespace {
 
 class SmallData : public ::testing::Test {
  protected:
-  SmallData() {
-    auto made = Engine::create({.instances_max = 4});
-    CHECK(made.has_value(), "{}", made.error().message);
-    engine_ = std::move(*made);
-  }
   // Its fields stand behind an import of proc_exit.
   Program program_of(std::string_view fields) {
-    const auto wasm = Engine::wasm_from_text(fmt::format(
-        R"((module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32))) {}))",
-        fields));
-    CHECK(wasm.has_value(), "{}", wasm.error().message);
-    const auto code = engine_->compile(*wasm);
-    CHECK(code.has_value(), "{}", code.error().message);
-    auto program = engine_->load(*code, FileAccess::none);
-    CHECK(program.has_value(), "{}", program.error().message);
-    return std::move(*program);
+    return engine::program_of(
+        *engine_,
+        fmt::format(
+            R"((module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32))) {}))",
+            fields));
   }
   // What it exits with.
   int exit_code_of(std::string_view fields, const char* entry = kCommandEntry) {
-    const Program program = program_of(fields);
-    const Ending ending = run(program, entry);
+    const Ending ending = end_of(program_of(fields), {}, {.entry = entry});
     EXPECT_EQ(ending.kind, EndKind::exited) << ending.message;
     return ending.exit_code;
   }
-  static Ending run(const Program& program, const char* entry = kCommandEntry) {
-    BufferedStdio stdio({}, 1 << 10, 1 << 10);
-    Task task(program, {}, stdio, {}, {.entry = entry});
-    while (task.poll() != Task::State::done) {
-    }
-    return task.ending();
-  }
 
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Engine> engine_ = new_engine({.instances_max = 4});
 };
 
 TEST_F(SmallData, IsThereWhenACommandStarts) {
@@ -103,7 +86,7 @@ TEST_F(SmallData, SegmentsOfTheCodesOwnStayAsTheyAre) {
   const Program program =
       program_of(R"((memory (export "memory") 1) (data $gone (i32.const 0) "\01")
     (func (export "_start") (memory.init $gone (i32.const 1) (i32.const 0) (i32.const 1))))");
-  EXPECT_EQ(run(program).kind, EndKind::trapped);
+  EXPECT_EQ(end_of(program).kind, EndKind::trapped);
 }
 
 TEST_F(SmallData, WhatDoesNotFitIsSeenWithoutARun) {
@@ -115,7 +98,7 @@ TEST_F(SmallData, WhatDoesNotFitIsSeenWithoutARun) {
 TEST_F(SmallData, ATraceNamesTheModulesFunctionsOnly) {
   const Program program = program_of(R"((memory (export "memory") 1) (data (i32.const 0) "a")
     (func $inner unreachable) (func $_start (export "_start") (call $inner)))");
-  const std::string trace = run(program).trace;
+  const std::string trace = end_of(program).trace;
   EXPECT_THAT(trace, ::testing::StartsWith("inner"));
   EXPECT_EQ(std::count(trace.begin(), trace.end(), '\n'), 2) << trace;
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <thread>
 
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/http_fixture.h"
 
 namespace funcd::engine {
@@ -18,12 +18,6 @@ using ::testing::IsEmpty;
 const Engine& the_engine() {
   static const auto engine = Engine::create({.instances_max = 16}).value();
   return *engine;
-}
-
-std::vector<std::uint8_t> wasm_of(std::string_view wat) {
-  auto wasm = Engine::wasm_from_text(wat);
-  EXPECT_TRUE(wasm) << wasm.error().message;
-  return wasm ? *wasm : std::vector<std::uint8_t>();
 }
 
 constexpr std::string_view kCalls = "(global $calls (mut i32) (i32.const 48))";

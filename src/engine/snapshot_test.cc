@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/engine_fixture.h"
+
 namespace funcd::engine {
 namespace {
 
@@ -20,12 +22,6 @@ const Engine& the_engine() {
 }
 
 using Wasm = std::vector<std::uint8_t>;
-
-Wasm wasm_of(std::string_view wat) {
-  auto wasm = Engine::wasm_from_text(wat);
-  EXPECT_TRUE(wasm) << wasm.error().message;
-  return wasm ? *wasm : Wasm();
-}
 
 // A reactor whose handle prints the digit at address 100, after `extra` and what _initialize does.
 std::string reactor(std::string_view initialize, std::string_view handle = "",

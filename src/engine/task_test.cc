@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 
 namespace funcd::engine {
 namespace {
@@ -17,22 +17,12 @@ using std::chrono::milliseconds;
 
 // One engine for all tests of this program: making one maps terabytes of address space.
 Engine& shared_engine() {
-  static const std::unique_ptr<Engine> engine = [] {
-    auto made = Engine::create({.instances_max = 64});
-    CHECK(made.has_value(), "{}", made.error().message);
-    return std::move(made).value();
-  }();
+  static const auto engine = new_engine({.instances_max = 64});
   return *engine;
 }
 
-Program program_of(const std::string& text, FileAccess files = FileAccess::none) {
-  const auto wasm = Engine::wasm_from_text(text);
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  const auto code = shared_engine().compile(*wasm);
-  CHECK(code.has_value(), "{}", code.error().message);
-  auto program = shared_engine().load(*code, files);
-  CHECK(program.has_value(), "{}", program.error().message);
-  return std::move(program).value();
+Program program_of(std::string_view text, FileAccess files = FileAccess::none) {
+  return program_of(shared_engine(), text, files);
 }
 
 // A module whose _start has `body` and calls the usual imports; 1 page of memory.

@@ -7,35 +7,27 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/task.h"
 
 namespace funcd::engine {
 namespace {
 
 Engine& shared_engine() {
-  static const std::unique_ptr<Engine> engine = [] {
-    auto made = Engine::create({.instances_max = 8});
-    CHECK(made.has_value(), "{}", made.error().message);
-    return std::move(made).value();
-  }();
+  static const auto engine = new_engine({.instances_max = 8});
   return *engine;
 }
 
 Program program_of(const std::string& body, FileAccess files) {
-  const auto wasm = Engine::wasm_from_text(R"((module
+  return program_of(shared_engine(),
+                    R"((module
     (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 3)
     (func (export "_start") (local $n i32) )" +
-                                           body + "))");
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  const auto code = shared_engine().compile(*wasm);
-  CHECK(code.has_value(), "{}", code.error().message);
-  auto program = shared_engine().load(*code, files);
-  CHECK(program.has_value(), "{}", program.error().message);
-  return std::move(program).value();
+                        body + "))",
+                    files);
 }
 
 // Copies stdin to stdout, whatever part is taken.

@@ -230,7 +230,7 @@ void Invocation::launch() {
 void Invocation::launch_component(const engine::TaskLimits& limits) {
   engine::HttpTaskOptions options;
   options.waker = {&Dispatcher::wake, &dispatcher_, key_};
-  if (revision_->manifest.is_renewed) options.spares = &dispatcher_.spares();
+  options.spares = &dispatcher_.spares();
   if (revision_->manifest.reuse > 1) options.instance = dispatcher_.idle_.take(*revision_);
   run_ = &guest_.emplace<ComponentRun>(exchange_, body_, *revision_, *program_, limits,
                                        std::move(options));

@@ -265,11 +265,6 @@ Result<> read_reuse(const toml::node& node, std::uint32_t& reuse) {
   return {};
 }
 
-Result<> read_renew(const toml::node& node, bool& is_renewed) {
-  is_renewed = TRY(boolean_of(node));
-  return {};
-}
-
 Result<> read_smoke(const toml::table& table, std::string_view file, Manifest& manifest) {
   Smoke& smoke = manifest.smoke.emplace();
   const auto read_path = [&smoke](const toml::node& node) -> Result<> {
@@ -316,7 +311,6 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
              return read_limits(*TRY(table_of(node)), file, ceilings, manifest.limits);
            }},
           {"reuse", [&](const toml::node& node) { return read_reuse(node, manifest.reuse); }},
-          {"renew", [&](const toml::node& node) { return read_renew(node, manifest.is_renewed); }},
           {"snapshot", in_table(read_snapshot, manifest)},
           {"outbound", in_table(read_outbound, manifest)},
           {"smoke", in_table(read_smoke, manifest)},

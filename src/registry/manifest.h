@@ -67,7 +67,6 @@ struct Manifest {
   std::optional<std::string> kv_namespace;  // [kv]; else the function's name
   Limits limits;
   std::uint32_t reuse = 1;  // requests that an instance answers, one after another, at the most
-  bool is_renewed = false;  // its instances are made as good as new, and answer again
   std::vector<MountSpec> mounts;
   SnapshotSpec snapshot;
   Outbound outbound;

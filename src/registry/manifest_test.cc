@@ -37,15 +37,12 @@ TEST(Manifest, ASilentSidecarHasDefaults) {
   EXPECT_EQ(manifest.limits.memory_bytes, 128ULL << 20);
   EXPECT_EQ(manifest.limits.concurrency, 64U);
   EXPECT_EQ(manifest.reuse, 1U);
-  EXPECT_FALSE(manifest.is_renewed);
 }
 
 TEST(Manifest, ReuseIsACountOfRequestsOrOff) {
   EXPECT_EQ(parsed("reuse = 100").reuse, 100U);
   EXPECT_EQ(parsed("reuse = 0").reuse, 1U);
   EXPECT_EQ(error_of("reuse = true"), "hello.toml:1: reuse: expected an integer, got a boolean");
-  EXPECT_TRUE(parsed("renew = true").is_renewed);
-  EXPECT_EQ(error_of("renew = 1"), "hello.toml:1: renew: expected true or false, got an integer");
   EXPECT_EQ(error_of("reuse = -1"), "hello.toml:1: reuse: expected 0 to 1000000, got -1");
   EXPECT_EQ(error_of("reuse = 1000001"), "hello.toml:1: reuse: expected 0 to 1000000, got 1000001");
 }
@@ -146,11 +143,10 @@ TEST(Manifest, InputThatIsNoJsonIsAnError) {
 }
 
 TEST(Manifest, UnknownKeysNameFileLineAndWhatIsKnown) {
-  EXPECT_EQ(
-      error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
-      "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
-      "route, host, methods, input, request, response, env, kv, limits, reuse, renew, snapshot, "
-      "outbound, smoke, canary, mounts");
+  EXPECT_EQ(error_of("route = \"/a\"\n\ncontrakt = \"data\"\n"),
+            "hello.toml:3: unknown key 'contrakt'; did you mean 'contract'? known are contract, "
+            "route, host, methods, input, request, response, env, kv, limits, reuse, snapshot, "
+            "outbound, smoke, canary, mounts");
   EXPECT_EQ(error_of("[limits]\nmemory = \"1MiB\"\ncpu = 1\n"),
             "hello.toml:3: unknown key 'cpu' in [limits]; known are timeout, memory, request_body, "
             "response_body, stderr, concurrency");

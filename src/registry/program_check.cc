@@ -29,16 +29,6 @@ Result<ContractKind> contract_of(const engine::Program& program, ContractKind wa
   }
 }
 
-// A module is renewed without being asked where it can be; in one of 0.3 more may be under way.
-Result<> check_renew(const engine::Program& program, const ProgramWanted& wanted) {
-  const bool is_module = program.kind() == engine::ProgramKind::module;
-  if (!wanted.manifest.is_renewed || (!is_module && !program.answers_again())) return {};
-  return fail(
-      "is a {}; renew is for components that export wasi:http/incoming-handler@0.2: remove renew "
-      "from {}.toml",
-      is_module ? "module" : "component of wasi:http 0.3", wanted.function);
-}
-
 // Only what the standard lets answer again may have to.
 Result<> check_reuse(const engine::Program& program, const ProgramWanted& wanted) {
   if (wanted.manifest.reuse <= 1 || program.answers_again()) return {};
@@ -103,7 +93,6 @@ Result<ContractKind> check_program(const engine::Engine& engine, const engine::P
     }
   }
   TRY(check_reuse(program, wanted));
-  TRY(check_renew(program, wanted));
   const std::uint64_t limit = manifest.limits.memory_bytes;
   if (program.memory_bytes_min() > limit) {
     return fail(

@@ -139,6 +139,15 @@ std::string snapshot_of(const registry::Revision& revision) {
   return fmt::format("used; before it, it has asked for: {}", fmt::join(asked, ", "));
 }
 
+// Whom an instance answers.
+std::string instances_of(const registry::Revision& revision) {
+  const registry::Manifest& manifest = revision.manifest;
+  if (manifest.reuse > 1) return fmt::format("one for up to {} requests", manifest.reuse);
+  if (manifest.mounts.empty() && program_of(revision).is_renewable())
+    return "one for each request, fresh or as good as new";
+  return "a fresh one for each request";
+}
+
 }  // namespace
 
 Json inspection_json(const std::vector<FileInspection>& files) {
@@ -171,11 +180,7 @@ std::string inspection_text(const FileInspection& file) {
   add_line(text, "memory", memory_of(program_of(revision)));
   add_line(text, "snapshot", snapshot_of(revision));
   add_line(text, "limits", limits_of(manifest.limits));
-  if (manifest.reuse > 1) {
-    add_line(text, "reuse", fmt::format("an instance answers up to {} requests", manifest.reuse));
-  }
-  if (manifest.is_renewed)
-    add_line(text, "renew", "instances are made as good as new, where they can be");
+  add_line(text, "instances", instances_of(revision));
   add_line(text, "env", env_of(manifest));
   add_line(text, "mounts", mounts_of(revision));
   add_line(text, "outbound", outbound_of(manifest));

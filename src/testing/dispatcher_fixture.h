@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/loop.h"
-#include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "invoke/dispatcher.h"
 #include "testing/fake_exchange.h"
 
@@ -22,11 +22,7 @@ using std::chrono::milliseconds;
 using testing::FakeExchange;
 
 inline engine::Engine& shared_engine() {
-  static const std::unique_ptr<engine::Engine> engine = [] {
-    auto made = engine::Engine::create({.instances_max = 64, .idle_instances_max = 4});
-    CHECK(made.has_value(), "{}", made.error().message);
-    return std::move(made).value();
-  }();
+  static const auto engine = engine::new_engine({.instances_max = 64, .idle_instances_max = 4});
   return *engine;
 }
 
@@ -34,17 +30,14 @@ inline engine::Engine& shared_engine() {
 inline std::shared_ptr<const registry::Revision> revision_of(
     const std::string& name, std::string_view text, registry::Limits limits = {},
     registry::ContractKind contract = registry::ContractKind::automatic) {
-  const auto wasm = engine::Engine::wasm_from_text(text);
-  CHECK(wasm.has_value(), "{}", wasm.error().message);
-  auto program = shared_engine().load(*shared_engine().compile(*wasm), engine::FileAccess::none);
-  CHECK(program.has_value(), "{}", program.error().message);
+  auto program = engine::program_of(shared_engine(), text);
   auto revision = std::make_shared<registry::Revision>();
   revision->function = std::make_shared<registry::Function>(name, 1);
   revision->manifest.limits = limits;
   revision->route = "/" + name;
   revision->contract = contract;
   revision->program = std::make_shared<registry::LazyProgram>(
-      std::make_shared<const engine::Program>(std::move(*program)));
+      std::make_shared<const engine::Program>(std::move(program)));
   return revision;
 }
 

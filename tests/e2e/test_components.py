@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from funcd import client
+from funcd.binary import funcd
 from funcd.examples import component
 from funcd.streams import echoed_in_pieces
 from funcd.waiting import is_sanitized, wait_until
@@ -43,6 +44,22 @@ def test_the_environment_is_what_the_sidecar_says(server):
 
 def test_each_request_has_an_instance_of_its_own(server):
     assert [server.get("/probe/count").text for _ in range(3)] == ["call 1"] * 3
+
+
+def test_what_a_request_had_reaches_no_other(server):
+    server.wait_optimized("echo")
+    for number in range(50):
+        body = f"{number}-" * (number * 100)
+        assert server.post("/echo", body).text == body
+
+
+def test_check_says_whom_an_instance_answers(folder):
+    (folder.path / "data").mkdir()
+    folder.put("old", component("hello"))
+    folder.put("with-mount", component("hello"), '[[mounts]]\nhost = "data"\nguest = "/data"\n')
+    for name, said in (("old", "fresh or as good as new"), ("with-mount", "a fresh one for each request")):
+        done = funcd("check", folder / f"{name}.wasm")
+        assert done.returncode == 0 and said in done.stdout, done.stdout
 
 
 def test_one_starts_from_no_snapshot(server):

@@ -1,43 +1,83 @@
-//! What lets the host see the memory of a folded component, so that it can write it back after a run.
+//! What a folded component has for the host, which makes its instances as good as new after a run: a way
+//! to see its memory, and one to put its table of handles in order.
 
 use super::merge::{FIRST, SIZE};
-use crate::entry::{FIRST_BYTES, MEMORY_BYTES};
+use crate::entry::{FIRST_BYTES, MEMORY_BYTES, ORDER_HANDLES};
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, CanonicalOption, ComponentAliasSection, ComponentExportKind,
-    ComponentExportSection, ComponentSection, ComponentTypeSection, ComponentValType, ExportKind,
-    PrimitiveValType,
+    ComponentExportSection, ComponentSection, ComponentSectionId, ComponentTypeSection,
+    ComponentValType, ExportKind, InstanceSection, ModuleArg, PrimitiveValType, RawSection,
+    ValType,
 };
 use wasmparser::{Validator, WasmFeatures};
 use wasmtime::Result;
 
-/// The same component with two functions more, which its keeper serves.
+/// Puts the first numbers of handles in order, of which none is in use: it takes as many as it is asked to,
+/// which are these, and gives them back from the last to the first. What was given back last is given out
+/// first, so that the next run is given 1, 2, 3 and so on, as a fresh instance is.
+const ORDERER: &str = r#"(module
+  (import "" "take" (func $take (param i32) (result i32)))
+  (import "" "give" (func $give (param i32)))
+  (func (export "order") (param $count i32) (local $left i32)
+    (local.set $left (local.get $count))
+    (block $all_taken
+      (loop $next
+        (br_if $all_taken (i32.eqz (local.get $left)))
+        (if (i32.gt_u (call $take (i32.const 0)) (local.get $count)) (then unreachable))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br $next)))
+    (loop $next
+      (if (local.get $count)
+        (then
+          (call $give (local.get $count))
+          (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+          (br $next))))))"#;
+
+/// The same component with three functions more: two of its keeper, and that which puts handles in order.
 pub fn with_access(mut folded: Vec<u8>) -> Result<Vec<u8>> {
     let all = Validator::new_with_features(WasmFeatures::default()).validate_all(&folded)?;
     let all = all.as_ref();
     let (core, function) = (all.function_count(), all.component_function_count());
-    let list = all.component_type_count();
+    let (module, instance) = (all.module_count(), all.core_instance_count() as u32);
+    let handle = all.component_type_count();
+
+    let mut types = ComponentTypeSection::new();
+    types.resource(ValType::I32, None);
+    types.defined_type().list(ComponentValType::Primitive(PrimitiveValType::U8));
+    let none: [(&str, ComponentValType); 0] = [];
+    let list = ComponentValType::Type(handle + 1);
+    types.function().params(none).result(Some(PrimitiveValType::U64.into()));
+    types.function().params(none).result(Some(list));
+    types.function().params([("count", PrimitiveValType::U32)]).result(None);
+
+    let mut handles = CanonicalFunctionSection::new();
+    handles.resource_new(handle).resource_drop(handle);
+    let orderer = wat::parse_str(ORDERER)?;
+    let orderer = RawSection { id: ComponentSectionId::CoreModule.into(), data: &orderer };
+    let mut instances = InstanceSection::new();
+    instances
+        .export_items([("take", ExportKind::Func, core), ("give", ExportKind::Func, core + 1)]);
+    instances.instantiate(module, [("", ModuleArg::Instance(instance))]);
 
     let mut aliases = ComponentAliasSection::new();
-    for name in [FIRST, SIZE] {
-        let kind = ExportKind::Func;
-        aliases.alias(Alias::CoreInstanceExport { instance: 0, kind, name });
+    for (instance, name) in [(0, FIRST), (0, SIZE), (instance + 1, "order")] {
+        aliases.alias(Alias::CoreInstanceExport { instance, kind: ExportKind::Func, name });
     }
-    let mut types = ComponentTypeSection::new();
-    types.defined_type().list(ComponentValType::Primitive(PrimitiveValType::U8));
-    let no_parameters: [(&str, ComponentValType); 0] = [];
-    let number = ComponentValType::Primitive(PrimitiveValType::U64);
-    types.function().params(no_parameters).result(Some(number));
-    types.function().params(no_parameters).result(Some(ComponentValType::Type(list)));
     let mut lifts = CanonicalFunctionSection::new();
-    lifts.lift(core, list + 1, []);
-    lifts.lift(core + 1, list + 2, [CanonicalOption::Memory(0)]);
+    lifts.lift(core + 2, handle + 2, []);
+    lifts.lift(core + 3, handle + 3, [CanonicalOption::Memory(0)]);
+    lifts.lift(core + 4, handle + 4, []);
     let mut exports = ComponentExportSection::new();
-    exports.export(FIRST_BYTES, ComponentExportKind::Func, function, None);
-    // Each export is a function more.
-    exports.export(MEMORY_BYTES, ComponentExportKind::Func, function + 1, None);
+    // Each export is a function more, behind those that are lifted.
+    for (lifted, name) in (function..).zip([FIRST_BYTES, MEMORY_BYTES, ORDER_HANDLES]) {
+        exports.export(name, ComponentExportKind::Func, lifted, None);
+    }
 
-    aliases.append_to_component(&mut folded);
     types.append_to_component(&mut folded);
+    handles.append_to_component(&mut folded);
+    orderer.append_to_component(&mut folded);
+    instances.append_to_component(&mut folded);
+    aliases.append_to_component(&mut folded);
     lifts.append_to_component(&mut folded);
     exports.append_to_component(&mut folded);
     Ok(folded)
