@@ -12,7 +12,8 @@ use crate::http_spare::Entry;
 use crate::program::Program;
 use crate::renewal::{Image, Place, renew};
 use crate::task::Limits;
-use std::collections::VecDeque;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use wasmtime::{Store, TypedFunc};
 
 /// Runs of one instance, after which a fresh one takes its place.
@@ -82,7 +83,6 @@ impl SparesPointer {
 }
 
 struct Spare<I> {
-    program: u64,
     /// What it was made under.
     limits: Limits,
     instance: I,
@@ -92,9 +92,26 @@ struct Spare<I> {
     period: u64,
 }
 
+/// Of a program's number, which no other has.
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only numbers are hashed");
+    }
+    fn write_u64(&mut self, number: u64) {
+        // So that neighbours differ in the upper bits too (2^64 divided by the golden ratio).
+        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 pub struct List<I> {
-    /// Those that have waited longest come first.
-    spares: VecDeque<Spare<I>>,
+    of_programs: HashMap<u64, Vec<Spare<I>>, BuildHasherDefault<NumberHasher>>,
+    count: usize,
     count_max: usize,
     bytes: usize,
     period: u64,
@@ -102,27 +119,24 @@ pub struct List<I> {
 
 impl<G, E> List<Instance<G, E>> {
     fn new(count_max: usize) -> Self {
-        List { spares: VecDeque::new(), count_max, bytes: 0, period: 0 }
+        List { of_programs: HashMap::default(), count: 0, count_max, bytes: 0, period: 0 }
     }
 
     /// One of this program that was made under these limits.
     pub fn take(&mut self, program: u64, limits: Limits) -> Option<Instance<G, E>> {
-        let position = self
-            .spares
-            .iter()
-            .rposition(|spare| spare.program == program && spare.limits == limits)?;
-        let spare = self.spares.remove(position)?;
+        let spares = self.of_programs.get_mut(&program)?;
+        let position = spares.iter().rposition(|spare| spare.limits == limits)?;
+        let spare = spares.remove(position);
+        self.count -= 1;
         self.bytes -= spare.bytes;
         Some(spare.instance)
     }
 
     /// Renews an instance after a run, in which its memory has not grown, and keeps it, where that can be
-    /// done and there is room: it takes the place of one that nobody has wanted for a while, but not of
-    /// one that is in use by turns.
+    /// done and there is room.
     pub fn keep(&mut self, program: &Program, limits: Limits, mut instance: Instance<G, E>) {
         let Some(Some(image)) = program.image.get() else { return };
-        let is_full = self.spares.len() >= self.count_max || self.bytes > BYTES_MAX;
-        if is_full && !self.drop_unwanted() {
+        if self.count >= self.count_max || self.bytes > BYTES_MAX {
             return;
         }
         let Some(bytes) = instance.kept.renew(image, program.host) else {
@@ -131,24 +145,23 @@ impl<G, E> List<Instance<G, E>> {
             return;
         };
         program.was_renewed();
-        let (program, period) = (program.id, self.period);
+        self.count += 1;
         self.bytes += bytes;
-        self.spares.push_back(Spare { program, limits, instance, bytes, period });
+        let spare = Spare { limits, instance, bytes, period: self.period };
+        self.of_programs.entry(program.id).or_default().push(spare);
     }
 
-    /// Drops the one that has waited longest if nobody has wanted it since this period began.
-    fn drop_unwanted(&mut self) -> bool {
-        let period = self.period;
-        let Some(spare) = self.spares.pop_front_if(|oldest| oldest.period < period) else {
-            return false;
-        };
-        self.bytes -= spare.bytes;
-        true
-    }
-
-    /// Begins another period, and drops those that nobody has wanted since the last one began.
+    /// Begins another period, and drops those that nobody has wanted since the last one began: so there
+    /// is room for others soon.
     fn sweep(&mut self) {
-        while self.drop_unwanted() {}
+        let (period, mut count, mut bytes) = (self.period, 0, 0);
+        self.of_programs.retain(|_, spares| {
+            spares.retain(|spare| spare.period == period);
+            count += spares.len();
+            bytes += spares.iter().map(|spare| spare.bytes).sum::<usize>();
+            !spares.is_empty()
+        });
+        (self.count, self.bytes) = (count, bytes);
         self.period += 1;
     }
 }
@@ -166,5 +179,5 @@ pub extern "C" fn fb_spares_delete(_spares: Box<Spares>) {}
 pub extern "C" fn fb_spares_sweep(spares: &mut Spares) -> usize {
     spares.modules.sweep();
     spares.components.sweep();
-    spares.modules.spares.len() + spares.components.spares.len()
+    spares.modules.count + spares.components.count
 }

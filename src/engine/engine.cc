@@ -23,13 +23,15 @@ namespace {
 // kernel maps by default is for some 10,000 programs.
 constexpr std::uint32_t kInstancesMaxDefault = 2'000;
 constexpr std::uint32_t kInstancesMin = 16;
-constexpr std::uint32_t kInstancesPerSpare = 4;  // at least
+constexpr std::uint32_t kInstancesPerSpare = 2;  // at least
 constexpr std::uint32_t kTableElementsMax = 100'000;
 // Mappings that a live instance takes (memory, its image, stack and guards) and that a slot keeps
 // in the other of the two pools for modules, ten in all where both were in use, one more for
 // tables; and those that the rest of the process needs. Past vm.max_map_count the pool would wait
 // for ever.
 constexpr std::uint32_t kMappingsPerInstance = 11;
+// Without a stack, and of modules or of components.
+constexpr std::uint32_t kMappingsPerSpare = 7;
 constexpr std::uint32_t kMappingsReserved = 5'000;
 constexpr std::uint32_t kMappingsPerProgram = 3;
 constexpr std::uint32_t kMaxMapCountDefault = 65'530;
@@ -144,8 +146,7 @@ std::uint32_t default_instances(EngineOptions options, std::uint32_t fit) {
   return options.instances_max;
 }
 
-// A spare instance has no stack, and a module's lies in one pool, so that it and a component's take
-// what one of others does. Most of what is left is for programs.
+// Most of what is left is for programs.
 std::uint32_t spares_that_fit(const EngineOptions& options) {
   constexpr std::uint32_t kShare = 4;
   const std::uint64_t taken =
@@ -153,14 +154,14 @@ std::uint32_t spares_that_fit(const EngineOptions& options) {
   const std::uint64_t mappings = max_map_count();
   const std::uint64_t left = mappings > taken ? mappings - taken : 0;
   return std::min(options.instances_max / kInstancesPerSpare,
-                  static_cast<std::uint32_t>(left / kShare / kMappingsPerInstance));
+                  static_cast<std::uint32_t>(left / kShare / kMappingsPerSpare));
 }
 
 std::uint32_t programs_that_fit(const EngineOptions& options) {
   constexpr std::uint32_t kProgramsMin = 16;
-  const std::uint64_t taken =
-      (std::uint64_t{options.instances_max} + options.spare_instances_max) * kMappingsPerInstance +
-      mappings_reserved(options);
+  const std::uint64_t taken = std::uint64_t{options.instances_max} * kMappingsPerInstance +
+                              std::uint64_t{options.spare_instances_max} * kMappingsPerSpare +
+                              mappings_reserved(options);
   const std::uint32_t mappings = max_map_count();
   if (mappings <= taken) return kProgramsMin;
   return std::max(static_cast<std::uint32_t>(mappings - taken) / kMappingsPerProgram, kProgramsMin);
