@@ -1,87 +1,26 @@
-// An instance that another run has left is what a fresh one is.
+// An instance that another run has left is what a fresh one is: of modules.
 
 #include "engine/spare_instances.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
+#include <chrono>
+#include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <utility>
+#include <vector>
 
 #include "base/check.h"
-#include "engine/engine_fixture.h"
+#include "base/clock.h"
 #include "engine/http_fixture.h"
-#include "engine/http_task.h"
-#include "engine/task.h"
+#include "engine/spare_fixture.h"
 
 namespace funcd::engine {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr std::uint32_t kSpares = 4;
-// More than one instance is used for.
-constexpr int kManyRuns = 5'000;
-
-class SpareInstancesTest : public testing::Test {
- protected:
-  SpareInstancesTest() {
-    ticker_ = std::jthread([this](const std::stop_token& stop) { engine_->run_ticker(stop); });
-  }
-  Program component_of(std::string_view text) { return engine::program_of(*engine_, text); }
-  // Its fields stand behind imports of proc_exit and sched_yield.
-  Program program_of(std::string_view fields) {
-    return component_of(fmt::format(R"((module
-      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-      (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
-      {}))",
-                                    fields));
-  }
-  Ending run(const Program& program, const char* entry = kCommandEntry,
-             const TaskLimits& limits = {}) {
-    return end_of(program, limits, {.entry = entry, .spares = &spares_});
-  }
-  // What it exits with.
-  int exit_code_of(const Program& program, const char* entry = kCommandEntry) {
-    const Ending ending = run(program, entry);
-    EXPECT_EQ(ending.kind, EndKind::exited) << ending.message;
-    return ending.exit_code;
-  }
-  // How many instances are left by two runs, one after the other: 1, where the second was the
-  // first's.
-  std::size_t left_by(const Program& program, const char* entry = kCommandEntry) {
-    run(program, entry);
-    run(program, entry);
-    return spares_.sweep();
-  }
-  struct Answered {
-    std::string body;
-    EndKind end = EndKind::returned;
-  };
-  Answered answer(const Program& program, const TaskLimits& limits = {}) {
-    BufferedStdio stdio({}, 1 << 10, 1 << 10);
-    HttpTask task(program,
-                  {.method = "GET", .authority = "a", .path_with_query = "/", .fields = {}}, stdio,
-                  limits, {.spares = &spares_});
-    while (task.poll() != HttpTask::State::done) {
-    }
-    Answered answered;
-    if (task.answer() == HttpAnswer::head) {
-      (void)task.take_head();
-      (void)task.take_body(answered.body, 1 << 10);
-    }
-    answered.end = task.ending().kind;
-    return answered;
-  }
-
-  std::unique_ptr<Engine> engine_ =
-      new_engine({.instances_max = 4 * kSpares, .spare_instances_max = kSpares});
-  std::jthread ticker_;
-  SpareInstances spares_{kSpares};
-};
 
 // Exits with 7 unless all of its state is as its text says, after it has changed it.
 constexpr std::string_view kSoils = R"((memory (export "memory") 3)
@@ -111,11 +50,16 @@ constexpr std::string_view kSoils = R"((memory (export "memory") 3)
     (global.set $d (f64.const 1)) (global.set $v (v128.const i64x2 1 1))
     {}))";
 
+// More segments than are filled: a memory that begins with them is mapped.
+std::string many_segments() {
+  constexpr int kSegments = 17;
+  std::string segments;
+  for (int i = 0; i < kSegments; ++i) segments += R"((data (i32.const 9000) "\01"))";
+  return segments;
+}
+
 std::string soils(std::string_view entry, std::string_view ending, bool is_mapped = false) {
-  std::string more;
-  constexpr int kSegments = 17;  // more than are filled
-  for (int i = 0; is_mapped && i < kSegments; ++i) more += R"((data (i32.const 9000) "\01"))";
-  return fmt::format(kSoils, more, entry, is_mapped ? 6 : 5, ending);
+  return fmt::format(kSoils, is_mapped ? many_segments() : "", entry, is_mapped ? 6 : 5, ending);
 }
 
 TEST_F(SpareInstancesTest, ACommandFindsNothingOfTheOneBefore) {
@@ -127,6 +71,22 @@ TEST_F(SpareInstancesTest, ACommandFindsNothingOfTheOneBefore) {
     }
   }
   EXPECT_EQ(spares_.sweep(), 2U);
+}
+
+// Of pages that begin with something each, one alone is written.
+TEST_F(SpareInstancesTest, APageGetsItsOwnContentBack) {
+  const Program program = program_of(fmt::format(R"((memory (export "memory") 1)
+    {} (data (i32.const 5000) "\05")
+    (func (export "_start")
+      (if (i64.ne (i64.load (i32.const 9000)) (i64.const 1)) (then (call $exit (i32.const 7))))
+      (if (i64.ne (i64.load (i32.const 9096)) (i64.const 0)) (then (call $exit (i32.const 8))))
+      (i32.store (i32.const 9000) (i32.const 9))))",
+                                                 many_segments()));
+  for (int i = 0; i < 3; ++i) {
+    const Ending ending = run(program);
+    ASSERT_EQ(ending.kind, EndKind::returned) << i << ": " << ending.exit_code << ending.message;
+  }
+  EXPECT_EQ(spares_.sweep(), 1U);
 }
 
 TEST_F(SpareInstancesTest, NorDoesOneWhoseForerunnerHasExited) {
@@ -143,8 +103,12 @@ TEST_F(SpareInstancesTest, NorAReactorThatNeedsNoInitialisation) {
 
 TEST_F(SpareInstancesTest, AnInstanceIsReplacedAfterManyRuns) {
   const Program program = program_of(soils("_start", ""));
-  for (int i = 0; i < kManyRuns; ++i) ASSERT_EQ(run(program).kind, EndKind::returned) << i;
+  for (int i = 1; i < kRunsMax; ++i) ASSERT_EQ(run(program).kind, EndKind::returned) << i;
   EXPECT_EQ(spares_.sweep(), 1U);
+  for (const std::size_t left : {0U, 1U}) {
+    EXPECT_EQ(run(program).kind, EndKind::returned);
+    EXPECT_EQ(spares_.sweep(), left);
+  }
 }
 
 TEST_F(SpareInstancesTest, ThoseThatRunAtOnceAreApart) {
@@ -206,7 +170,31 @@ TEST_F(SpareInstancesTest, NeitherIsWhatMayDifferInMoreThanItsMemoryAndGlobals) 
   EXPECT_EQ(left("(elem $e func $start)", "(elem.drop $e)"), 0U);
   EXPECT_EQ(left("(data $d \"a\")", "(data.drop $d)"), 0U);
   EXPECT_EQ(left("(global $g (mut funcref) (ref.null func))", ""), 0U);
+  EXPECT_EQ(left("(global $g (mut i32) (i32.add (i32.const 1) (i32.const 2)))", ""), 0U);
   EXPECT_EQ(left("(func $first) (start $first)", ""), 0U);
+}
+
+TEST_F(SpareInstancesTest, NorWhatHasMoreGlobalsThanAreSet) {
+  std::string fields = R"((memory (export "memory") 1) (func (export "_start")))";
+  constexpr int kGlobals = 64;
+  for (int i = 0; i < kGlobals; ++i) fields += "(global (mut i32) (i32.const 0))";
+  EXPECT_EQ(left_by(program_of(fields)), 1U);
+  EXPECT_EQ(left_by(program_of(fields + "(global (mut i32) (i32.const 0))")), 0U);
+}
+
+TEST_F(SpareInstancesTest, NorWhatIsTooLargeToKeepASecondTime) {
+  const auto left = [this](int pages, int kept_pages) {
+    std::string data;
+    for (int i = 0; i < kept_pages; ++i) {
+      fmt::format_to(std::back_inserter(data), R"((data (i32.const {}) "\01"))", i * 4096);
+    }
+    return left_by(program_of(
+        fmt::format(R"((memory (export "memory") {}) {} (func (export "_start")))", pages, data)));
+  };
+  EXPECT_EQ(left(256, 0), 1U);
+  EXPECT_EQ(left(257, 0), 0U);
+  EXPECT_EQ(left(256, 1024), 1U);
+  EXPECT_EQ(left(256, 1025), 0U);
 }
 
 TEST_F(SpareInstancesTest, NorWhatHasAMemoryThatNobodyCanSee) {
@@ -259,6 +247,33 @@ TEST_F(SpareInstancesTest, WhatWasWrittenAllOverIsNotLeftAndAfterManySuchRunsTri
   EXPECT_EQ(spares_.sweep(), 1U);
 }
 
+TEST_F(SpareInstancesTest, WhatIsWrittenAllOverNowAndThenIsTriedEachTime) {
+  const Program program = component_of(kWritesAllOver);
+  const TaskOptions options{.spares = &spares_};
+  GuestInput writing;
+  writing.args.add("program");
+  constexpr int kTurns = 100;
+  for (int i = 0; i < kTurns; ++i) {
+    (void)end_of(program, {}, options, writing);
+    (void)end_of(program, {}, options);
+  }
+  EXPECT_EQ(spares_.sweep(), 1U);
+}
+
+TEST_F(SpareInstancesTest, EachRunIsToldWhatItUses) {
+  const Program program = program_of(soils("_start", ""));
+  BufferedStdio stdio({}, 1 << 10, 1 << 10);
+  const TaskOptions options{.spares = &spares_};
+  Task first(program, {}, stdio, {}, options);
+  Task second(program, {}, stdio, {}, options);
+  for (Task* task : {&first, &second}) {
+    while (task->poll() != Task::State::done) {
+    }
+    EXPECT_EQ(task->memory_bytes(), 3U << 16U);
+  }
+  EXPECT_EQ(spares_.sweep(), 1U);
+}
+
 TEST_F(SpareInstancesTest, WhoHasOtherLimitsGetsAnother) {
   const Program program = program_of(soils("_start", ""));
   TaskLimits limits;
@@ -297,9 +312,24 @@ TEST_F(SpareInstancesTest, ThereAreNoMoreThanItSays) {
   for (const Program& program : programs) run(program);
   EXPECT_EQ(spares_.sweep(), kSpares);
   // Those that nobody has wanted for a while make room.
-  for (const Program& program : programs) run(program);
+  for (const Program& program : std::span(programs).last(kSpares)) run(program);
   EXPECT_EQ(spares_.sweep(), kSpares);
   EXPECT_EQ(spares_.sweep(), 0U);
+}
+
+TEST_F(SpareInstancesTest, NorOfMoreMemory) {
+  std::vector<Program> programs;
+  for (int i = 0; i < 7; ++i) {
+    programs.push_back(program_of(R"((memory (export "memory") 256)
+      (func (export "_start") (memory.fill (i32.const 0) (i32.const 1) (i32.const 16777216))))"));
+  }
+  SpareInstances spares(8);
+  // Again once these are gone.
+  for (int round = 0; round < 2; ++round) {
+    for (const Program& program : programs) end_of(program, {}, {.spares = &spares});
+    EXPECT_EQ(spares.sweep(), 5U) << "64 MiB, and one memory more";
+    EXPECT_EQ(spares.sweep(), 0U);
+  }
 }
 
 TEST_F(SpareInstancesTest, OneMayOutliveItsProgram) {
@@ -327,126 +357,6 @@ TEST_F(SpareInstancesTest, ItsOwnExportsAreNotShown) {
   for (const Program& program :
        {program_of(soils("_start", "")), component_of(shimmed(http_component("")))}) {
     for (const Extern& item : program.exports()) EXPECT_THAT(item.name, Not(HasSubstr("funcd")));
-  }
-}
-
-// Answers with "iello" unless it finds something of another run.
-std::string counting_component(std::string_view body = "", std::string_view before = "") {
-  return shimmed(http_component(
-      fmt::format("{} (if (global.get $seen) (then unreachable)) (global.set $seen (i32.const 1))"
-                  "(i32.store8 (i32.const 1048) (i32.add (i32.load8_u (i32.const 1048))"
-                  "  (i32.const 1)))"
-                  "(if (i64.ne (i64.load (i32.const 0)) (i64.const 0x77)) (then unreachable))"
-                  "(i64.store (i32.const 0) (i64.const 5)) {} {}",
-                  before, answer_with(1048, 5), body),
-      R"((global $seen (mut i32) (i32.const 0)) (data (i32.const 0) "\77"))"));
-}
-constexpr std::string_view kDropRequest = "(call $drop_request (local.get $request))";
-
-// A component that has so many fields in hand before its work, and gives them back in an order of
-// its own. None of their handles is another number than in a fresh instance.
-std::string disordering_component(int fields) {
-  constexpr std::string_view kDisorder = R"(
-    (if (i32.ne (local.get $request) (i32.const 1)) (then unreachable))
-    (if (i32.ne (local.get $outparam) (i32.const 2)) (then unreachable))
-    (loop $next
-      (local.set $a (i32.add (local.get $a) (i32.const 1)))
-      (if (i32.ne (call $fields) (i32.add (local.get $a) (i32.const 2))) (then unreachable))
-      (br_if $next (i32.lt_u (local.get $a) (i32.const {}))))
-    (loop $next
-      (call $drop_fields (i32.add (i32.const 3)
-        (i32.rem_u (i32.mul (i32.const 7) (local.get $a)) (i32.const {}))))
-      (local.set $a (i32.sub (local.get $a) (i32.const 1)))
-      (br_if $next (local.get $a))))";
-  std::string text = counting_component(kDropRequest, fmt::format(kDisorder, fields, fields));
-  put(text, "(core func $l_drop_out", R"((alias export $http "fields" (type $fields))
-    (core func $l_drop_fields (canon resource.drop $fields)))");
-  put(text, R"((export "drop_in")", R"((export "drop_fields" (func $l_drop_fields)))");
-  put(text, R"((import "host" "drop_in")",
-      R"((import "host" "drop_fields" (func $drop_fields (param i32))))");
-  return text;
-}
-
-TEST_F(SpareInstancesTest, AComponentFindsNothingOfTheOneBefore) {
-  const Program program = component_of(counting_component(kDropRequest));
-  for (int i = 0; i < kManyRuns; ++i) {
-    const Answered answered = answer(program);
-    ASSERT_EQ(answered.end, EndKind::returned) << i;
-    ASSERT_EQ(answered.body, "iello") << i;
-  }
-  EXPECT_EQ(spares_.sweep(), 1U);
-}
-
-TEST_F(SpareInstancesTest, NorInWhichOrderHandlesWereGivenBack) {
-  // As many as are put in order, beside request and response.
-  const Program program = component_of(disordering_component(254));
-  for (int i = 0; i < 10; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-  EXPECT_EQ(spares_.sweep(), 1U);
-}
-
-TEST_F(SpareInstancesTest, AComponentWithMoreHandlesThanArePutInOrderLeavesNone) {
-  const Program program = component_of(disordering_component(255));
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-  EXPECT_EQ(spares_.sweep(), 0U);
-}
-
-TEST_F(SpareInstancesTest, AComponentThatHoldsAHandleLeavesNone) {
-  const Program program = component_of(counting_component());
-  constexpr int kRuns = 20;  // more often than is tried
-  for (int i = 0; i < kRuns; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-  EXPECT_EQ(spares_.sweep(), 0U);
-}
-
-TEST_F(SpareInstancesTest, NorDoesOneThatHasGrownOrTrapped) {
-  for (const std::string_view more : {"(drop (memory.grow (i32.const 1)))", "unreachable"}) {
-    const Program program =
-        component_of(counting_component(fmt::format("{} {}", kDropRequest, more)));
-    for (int i = 0; i < 3; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-  }
-  EXPECT_EQ(spares_.sweep(), 0U);
-}
-
-// What a component within it keeps is nobody's to write back.
-TEST_F(SpareInstancesTest, NorDoesOneWithMoreThanTypesWithin) {
-  for (const std::string_view within :
-       {"(core module $m (global $count (mut i32) (i32.const 0))) (core instance (instantiate $m))",
-        "(type $secret (resource (rep i32))) (core func (canon resource.new $secret))"}) {
-    std::string text = counting_component(kDropRequest);
-    put(text, "(core module $main",
-        fmt::format("(component $within {}) (instance (instantiate $within)) ", within));
-    const Program program = component_of(text);
-    for (int i = 0; i < 3; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-    EXPECT_EQ(spares_.sweep(), 0U);
-  }
-}
-
-TEST_F(SpareInstancesTest, OneWithTypesWithinLeavesOne) {
-  std::string text = counting_component(kDropRequest);
-  put(text, "(core module $main", "(component $within) (instance (instantiate $within)) ");
-  const Program program = component_of(text);
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-  EXPECT_EQ(spares_.sweep(), 1U);
-}
-
-TEST_F(SpareInstancesTest, NorDoesOneWithALargeMemory) {
-  for (const std::string_view pages : {"200", "300"}) {
-    std::string text = counting_component(kDropRequest);
-    const std::size_t at = text.find(R"((memory (export "memory") 8))");
-    ASSERT_NE(at, text.npos);
-    text.replace(at, 28, fmt::format(R"((memory (export "memory") {}))", pages));
-    const Program program = component_of(text);
-    for (int i = 0; i < 3; ++i) ASSERT_EQ(answer(program).body, "iello") << i;
-    EXPECT_EQ(spares_.sweep(), 0U);
-  }
-}
-
-TEST_F(SpareInstancesTest, ALimitIsOfEachRequest) {
-  const Program program =
-      component_of(counting_component(kDropRequest, "(call $sleep (i64.const 2000000))"));
-  for (int i = 0; i < 3; ++i) {
-    TaskLimits limits;
-    limits.deadline = Clock::now() + std::chrono::milliseconds(i % 2 == 0 ? 5'000 : 1);
-    EXPECT_EQ(answer(program, limits).end, i % 2 == 0 ? EndKind::returned : EndKind::time_limit);
   }
 }
 
