@@ -18,6 +18,7 @@ IMPORT(HTTP, "[method]outgoing-request.set-authority")
 int request_set_authority(int request, int is_some, const char* text, uint32_t size);
 IMPORT("wasi:http/outgoing-handler@0.2.0", "handle")
 void send_request(int request, int has_options, int options, uint32_t* result);
+IMPORT(HTTP, "[resource-drop]future-incoming-response") void future_drop(int future);
 IMPORT(HTTP, "[method]future-incoming-response.subscribe") int future_subscribe(int future);
 IMPORT(HTTP, "[method]future-incoming-response.get") void future_get(int future, uint32_t* option);
 IMPORT(HTTP, "[method]incoming-response.status") int response_status(int response);
@@ -128,8 +129,11 @@ static void fetch(int outparam, text authority, text path) {
   send_request(request, 0, 0, result);
   if ((uint8_t)result[0] != 0) return say_number(outparam, TEXT("error "), (uint8_t)result[2]);
   int future = (int)result[2];
-  pollable_block(future_subscribe(future));
+  int pollable = future_subscribe(future);
+  pollable_block(pollable);
+  pollable_drop(pollable);
   future_get(future, result);
+  future_drop(future);
   if ((uint8_t)result[4] != 0) return say_number(outparam, TEXT("error "), (uint8_t)result[6]);
   pass_on(outparam, (int)result[6]);
 }
@@ -182,7 +186,10 @@ HANDLE(request, outparam) {
     break;
   }
   if (is(path, "count")) return say_number(outparam, TEXT("call "), ++calls);
-  if (is(path, "fetch")) return fetch(outparam, query, TEXT("/from-a-function"));
+  if (is(path, "fetch")) {
+    request_drop(request);
+    return fetch(outparam, query, TEXT("/from-a-function"));
+  }
   if (is(path, "circle")) return fetch(outparam, query, whole);
   if (is(path, "log")) {
     write_all(get_stdout(), "said on stdout\n", 15);

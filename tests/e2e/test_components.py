@@ -59,7 +59,7 @@ def test_check_says_whom_an_instance_answers(folder):
     folder.put("with-mount", component("hello"), '[[mounts]]\nhost = "data"\nguest = "/data"\n')
     for name, said in (("old", "fresh or as good as new"), ("with-mount", "a fresh one for each request")):
         done = funcd("check", folder / f"{name}.wasm")
-        assert done.returncode == 0 and said in done.stdout, done.stdout
+        assert done.returncode == 0 and said in done.stdout.decode(), done.stdout
 
 
 def test_one_starts_from_no_snapshot(server):
@@ -308,6 +308,27 @@ def test_an_origin_that_is_away_is_told(reaching, serve_all):
                  f'[outbound]\nallow = ["http://127.0.0.1:{port}"]\n')
         server = serve_all({"away": probe})
         assert fetched(server, "away", f"127.0.0.1:{port}") == f"error {REFUSED_CONNECTION}"
+
+
+def is_optimized(server, name: str, sidecar_digest: str) -> bool:
+    function = server.functions().get(name, {})
+    return (function.get("code"), function.get("sidecar_digest")) == ("optimized", sidecar_digest)
+
+
+def test_what_was_there_is_under_the_newest_sidecar(folder, start, origin):
+    # Instances are of the artifact, which stays the same; whom they may reach is the sidecar's.
+    server = start("--workers", "1")
+    denied, allow = f"error {REQUEST_DENIED}", f'[outbound]\nallow = ["http://127.0.0.1:{origin}"]\n'
+    for more, reached in (("", denied), (allow, "origin of /from-a-function"), ("", denied)):
+        sidecars = {"f": PROBE.format(name="f") + more, "env": f'[env]\nREACHED = "{reached}"\n'}
+        for name, wasm in (("f", component("probe")), ("env", component("env"))):
+            folder.put(name, wasm, sidecars[name])
+            digest = hashlib.sha256(sidecars[name].encode()).hexdigest()
+            wait_until(lambda name=name, digest=digest: is_optimized(server, name, digest),
+                       f"the new sidecar of {name} is live")
+        for _ in range(3):
+            assert fetched(server, "f", f"127.0.0.1:{origin}") == reached
+            assert server.get("/env").text == f"REACHED={reached}\n"
 
 
 def test_a_circle_of_calls_ends(folder, start):
