@@ -19,6 +19,9 @@ struct FolderTiming {
   std::chrono::milliseconds rescan{2000};
   // The same where the system cannot watch.
   std::chrono::milliseconds poll{500};
+  // Both are at least so many times as long as a look takes, which of thousands of files is long.
+  std::uint32_t rescan_looks = 100;
+  std::uint32_t poll_looks = 20;
   // A file that somebody keeps open counts as written when it was left alone for that long.
   std::chrono::milliseconds quiet{500};
   // Without events, a file changed just now counts as written when it is still the same after that.

@@ -18,6 +18,8 @@ using ::testing::ElementsAre;
 // Longer than any test runs: what comes, comes by an event.
 constexpr FolderTiming kEventsOnly{.rescan = seconds(60),
                                    .poll = seconds(60),
+                                   .rescan_looks = 0,
+                                   .poll_looks = 0,
                                    .quiet = seconds(60),
                                    .settle = milliseconds(30),
                                    .look_gap_min = milliseconds(1)};
@@ -211,6 +213,19 @@ TEST_F(FolderSourceTest, LooksFromTimeToTimeAnyway) {
   ASSERT_TRUE(is_woken(source));
   look(source);
   EXPECT_TRUE(source.is_periodic_look());
+}
+
+TEST_F(FolderSourceTest, LooksThatTakeLongAreFarBetween) {
+  FolderTiming timing = kEventsOnly;
+  timing.rescan = timing.poll = milliseconds(1);
+  // Of a look of a microsecond, which none is, a second.
+  timing.rescan_looks = timing.poll_looks = 1'000'000;
+  for (const WatchMode mode : {WatchMode::automatic, WatchMode::polling}) {
+    FolderSource source(folder_.path(), timing, mode);
+    look(source);
+    source.wait(Clock::now() + milliseconds(20), wake_.get());
+    EXPECT_FALSE(source.is_look_due());
+  }
 }
 
 TEST_F(FolderSourceTest, LooksAreSpaced) {
