@@ -23,7 +23,7 @@ namespace {
 // kernel maps by default is for some 10,000 programs.
 constexpr std::uint32_t kInstancesMaxDefault = 2'000;
 constexpr std::uint32_t kInstancesMin = 16;
-constexpr std::uint32_t kInstancesPerSpare = 2;  // at least
+constexpr std::uint32_t kInstancesPerSpare = 4;  // at least
 constexpr std::uint32_t kTableElementsMax = 100'000;
 // Mappings that a live instance takes (memory, its image, stack and guards) and that a slot keeps
 // in the other of the two pools for modules, ten in all where both were in use, one more for

@@ -68,8 +68,9 @@ Result<FolderScan> FolderSource::look(std::vector<std::string> excluded) {
   look_at_min_ = end + std::max<Duration>(timing_.look_gap_min, 4 * (end - begin));
   // A source that is lost is asked for more often; that costs next to nothing.
   look_at_max_ =
-      end + (watch_ && scan ? std::max<Duration>(timing_.rescan, timing_.rescan_looks * (end - begin))
-                            : std::max<Duration>(timing_.poll, timing_.poll_looks * (end - begin)));
+      end + (watch_ && scan
+                 ? std::max<Duration>(timing_.rescan, timing_.rescan_looks * (end - begin))
+                 : std::max<Duration>(timing_.poll, timing_.poll_looks * (end - begin)));
   return scan;
 }
 

@@ -31,7 +31,8 @@ constexpr std::uint32_t kInstancesReserved = 4;
 constexpr std::uint32_t kIdleInstancesOfWorker = 64;
 constexpr std::uint32_t kIdleInstancesMax = 1'024;
 // Those that are as good as new: few pages each, for functions that are called by turns.
-constexpr std::uint32_t kSpareInstancesMax = 1'024;
+constexpr std::uint32_t kSpareInstancesOfWorker = 256;
+constexpr std::uint32_t kSpareInstancesMax = 512;
 
 // What one of so many workers has of what all may have.
 std::uint32_t share_of(std::size_t workers, std::uint32_t all_max, std::uint32_t worker_max) {
@@ -43,7 +44,7 @@ std::uint32_t idle_instances_of(std::size_t workers) {
 }
 
 std::uint32_t spare_instances_of(std::size_t workers) {
-  return share_of(workers, kSpareInstancesMax, kSpareInstancesMax);
+  return share_of(workers, kSpareInstancesMax, kSpareInstancesOfWorker);
 }
 
 std::string url_of(const http::Endpoint& endpoint) {
