@@ -54,6 +54,7 @@ impl Program {
         self.failures.store((failures + 1).min(FAILURES_MAX), Ordering::Relaxed);
     }
 
+    /// An instance is as good as new.
     pub fn was_renewed(&self) {
         let failures = self.failures.load(Ordering::Relaxed);
         if failures > 0 {

@@ -3,8 +3,8 @@
 //! To make an instance and to drop it costs more than many a run. What a run can change of an instance
 //! is its memory, its globals and its tables. So where a program is compiled to set its globals itself
 //! when it is entered ([entry](crate::entry)), and has nothing that changes a table, an instance whose
-//! memory is written back ([renewal](crate::renewal)) is what a fresh one is. Of a component that is so
-//! but for what [http_spare](crate::http_spare) says of handles.
+//! memory is written back ([renewal](crate::renewal)) is what a fresh one is. What
+//! there is of a component beside its modules, [http_spare](crate::http_spare) sees to.
 
 use crate::component::ComponentGuest;
 use crate::host::{Guest, Host};
