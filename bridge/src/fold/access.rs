@@ -38,7 +38,7 @@ pub fn with_access(mut folded: Vec<u8>) -> Result<Vec<u8>> {
     let all = Validator::new_with_features(WasmFeatures::default()).validate_all(&folded)?;
     let all = all.as_ref();
     let (core, function) = (all.function_count(), all.component_function_count());
-    let (module, instance) = (all.module_count(), all.core_instance_count() as u32);
+    let (module, instance) = (all.module_count(), all.core_instance_count());
     let handle = all.component_type_count();
 
     let mut types = ComponentTypeSection::new();
