@@ -3,8 +3,8 @@
 //! To make an instance and to drop it costs more than many a run. What a run can change of an instance
 //! is its memory, its globals and its tables. So where a program is compiled to set its globals itself
 //! when it is entered ([entry](crate::entry)), and has nothing that changes a table, an instance whose
-//! memory is written back ([renewal](crate::renewal)) is what a fresh one is. What
-//! there is of a component beside its modules, [http_spare](crate::http_spare) sees to.
+//! memory is written back ([renewal](crate::renewal)) is what a fresh one is. What there is of a
+//! component beside its modules, [http_spare](crate::http_spare) sees to.
 
 use crate::component::ComponentGuest;
 use crate::host::{Guest, Host};
@@ -12,8 +12,7 @@ use crate::http_spare::Entry;
 use crate::program::Program;
 use crate::renewal::{Image, Place, renew};
 use crate::task::Limits;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use wasmtime::{Store, TypedFunc};
 
 /// Runs of one instance, after which a fresh one takes its place.
@@ -92,25 +91,9 @@ struct Spare<I> {
     period: u64,
 }
 
-/// Of a program's number, which no other has.
-#[derive(Default)]
-struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only numbers are hashed");
-    }
-    fn write_u64(&mut self, number: u64) {
-        // So that neighbours differ in the upper bits too (2^64 divided by the golden ratio).
-        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 pub struct List<I> {
-    of_programs: HashMap<u64, Vec<Spare<I>>, BuildHasherDefault<NumberHasher>>,
+    /// By the program's number.
+    of_programs: BTreeMap<u64, Vec<Spare<I>>>,
     count: usize,
     count_max: usize,
     bytes: usize,
@@ -119,7 +102,7 @@ pub struct List<I> {
 
 impl<G, E> List<Instance<G, E>> {
     fn new(count_max: usize) -> Self {
-        List { of_programs: HashMap::default(), count: 0, count_max, bytes: 0, period: 0 }
+        List { of_programs: BTreeMap::new(), count: 0, count_max, bytes: 0, period: 0 }
     }
 
     /// One of this program that was made under these limits.

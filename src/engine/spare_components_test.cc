@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "engine/http_fixture.h"
@@ -62,6 +63,18 @@ std::string counting_component(std::string_view body = "", std::string_view befo
 }
 constexpr std::string_view kDropRequest = "(call $drop_request (local.get $request))";
 
+// A component that can call $drop_TYPE, of a type of wasi:http, too.
+std::string dropping(std::string_view type, std::string text) {
+  put(text, "(core func $l_drop_out",
+      fmt::format(R"((alias export $http "{0}" (type ${0}))
+        (core func $l_drop_{0} (canon resource.drop ${0})))",
+                  type));
+  put(text, R"((export "drop_in")", fmt::format(R"((export "drop_{0}" (func $l_drop_{0})))", type));
+  put(text, R"((import "host" "drop_in")",
+      fmt::format(R"((import "host" "drop_{0}" (func $drop_{0} (param i32))))", type));
+  return text;
+}
+
 // A component that has so many fields in hand before its work, and gives them back in an order of
 // its own, but for so many that it holds. None of their handles is another number than in a fresh
 // instance.
@@ -81,12 +94,7 @@ std::string disordering_component(int fields, int held = 0) {
       (br_if $next (local.get $a))))";
   std::string text =
       counting_component(kDropRequest, fmt::format(kDisorder, fields + held, fields, fields));
-  put(text, "(core func $l_drop_out", R"((alias export $http "fields" (type $fields))
-    (core func $l_drop_fields (canon resource.drop $fields)))");
-  put(text, R"((export "drop_in")", R"((export "drop_fields" (func $l_drop_fields)))");
-  put(text, R"((import "host" "drop_in")",
-      R"((import "host" "drop_fields" (func $drop_fields (param i32))))");
-  return text;
+  return dropping("fields", std::move(text));
 }
 
 TEST_F(SpareComponentsTest, AComponentFindsNothingOfTheOneBefore) {
@@ -109,13 +117,8 @@ std::string growing_component() {
   std::string text = counting_component(kDropRequest, R"(
     (if (i32.eqz (call $hear (call $incoming (local.get $request)) (i32.const 1)))
       (then (drop (memory.grow (i32.const 1)))))
-    (call $drop_in (i32.const 4)) (call $drop_incoming (i32.const 3)))");
-  put(text, "(core func $l_drop_out", R"((alias export $http "incoming-body" (type $incoming))
-    (core func $l_drop_incoming (canon resource.drop $incoming)))");
-  put(text, R"((export "drop_in")", R"((export "drop_incoming" (func $l_drop_incoming)))");
-  put(text, R"((import "host" "drop_in")",
-      R"((import "host" "drop_incoming" (func $drop_incoming (param i32))))");
-  return text;
+    (call $drop_in (i32.const 4)) (call $drop_incoming-body (i32.const 3)))");
+  return dropping("incoming-body", std::move(text));
 }
 
 TEST_F(SpareComponentsTest, EachRequestIsToldWhatItUses) {

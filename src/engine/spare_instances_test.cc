@@ -221,6 +221,12 @@ TEST_F(SpareInstancesTest, AnEntryOfAnotherNameGetsAFreshInstance) {
   EXPECT_EQ(left_by(program), 1U);
 }
 
+GuestInput one_argument() {
+  GuestInput input;
+  input.args.add("program");
+  return input;
+}
+
 // Writes, where it has an argument, to more pages far from each other than are looked at.
 constexpr std::string_view kWritesAllOver = R"((module
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
@@ -236,8 +242,7 @@ constexpr std::string_view kWritesAllOver = R"((module
 TEST_F(SpareInstancesTest, WhatWasWrittenAllOverIsNotLeftAndAfterManySuchRunsTriedAtTimesOnly) {
   const Program program = component_of(kWritesAllOver);
   const TaskOptions options{.spares = &spares_};
-  GuestInput writing;
-  writing.args.add("program");
+  const GuestInput writing = one_argument();
   constexpr int kGivesUpWithin = 100;
   for (int i = 0; i < kGivesUpWithin; ++i) (void)end_of(program, {}, options, writing);
   end_of(program, {}, options);
@@ -250,8 +255,7 @@ TEST_F(SpareInstancesTest, WhatWasWrittenAllOverIsNotLeftAndAfterManySuchRunsTri
 TEST_F(SpareInstancesTest, WhatIsWrittenAllOverNowAndThenIsTriedEachTime) {
   const Program program = component_of(kWritesAllOver);
   const TaskOptions options{.spares = &spares_};
-  GuestInput writing;
-  writing.args.add("program");
+  const GuestInput writing = one_argument();
   constexpr int kTurns = 100;
   for (int i = 0; i < kTurns; ++i) {
     (void)end_of(program, {}, options, writing);
