@@ -220,7 +220,7 @@ def test_a_wait_in_the_queue_has_a_time_of_its_own(folder, start):
 
 def test_a_pool_without_a_free_memory_is_overloaded(folder, start):
     """16 instances, 12 places to run, and 16 memories, of which each run takes two, and 4 more for spare instances."""
-    folder.put("two", hostile.sleeps_with_two_memories(1), "[limits]\nconcurrency = 12\n")
+    folder.put("two", hostile.sleeps_with_two_memories(5), "[limits]\nconcurrency = 12\n")
     folder.put("hello", guests.prints(HELLO))
     server = start("--instances", "16", "--workers", "1")
     server.wait_optimized("two")  # baseline code runs outside of the pool
