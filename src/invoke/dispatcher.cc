@@ -20,6 +20,12 @@ std::uint64_t first_id() {
   return id;
 }
 
+// The first slice ends at a tick of the clock, which may come right after the run has begun; during
+// the second the kernel may have had others on the core. Who takes less than a slice is done within
+// its third.
+constexpr int kSlicesAtOnce = 3;
+// Where so many wait for a slice already, the loop comes round to its connections first.
+constexpr std::size_t kFewWaiting = 4;
 // Of the CPU that a guest has had.
 constexpr std::chrono::milliseconds kYoung{5};
 // What guests have before the loop looks at its connections again: one slice of one that computes,
@@ -122,6 +128,10 @@ void Dispatcher::resume_later(std::uint64_t key) {
   boost::asio::post(loop_.io(), [this, key] {
     if (Invocation* invocation = invocations_.find(key)) invocation->resume();
   });
+}
+
+bool Dispatcher::goes_on(int slices) const {
+  return slices < kSlicesAtOnce && young_.size() + old_.size() < kFewWaiting;
 }
 
 void Dispatcher::queue_for_slice(std::uint64_t key, Duration guest_elapsed) {

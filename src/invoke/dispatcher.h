@@ -94,6 +94,9 @@ class Dispatcher final : public http::Handler {
       });
     };
   }
+  // Whether a guest that has used up so many slices has its next one at once. A quick one is then
+  // over before another is begun, which may have its instance while that is in the caches.
+  [[nodiscard]] bool goes_on(int slices) const;
   // Has a guest that used up its slice wait for its next one.
   void queue_for_slice(std::uint64_t key, Duration guest_elapsed);
   // Gives guests their slices, for about as long as one takes: however many want one, the loop

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <deque>
+#include <string>
+
 #include "testing/dispatcher_fixture.h"
 
 namespace funcd::invoke {
@@ -58,6 +61,42 @@ TEST_F(DispatcherTest, LoopingGuestEndsAndOthersAreServedMeanwhile) {
   EXPECT_EQ(response_to(quick).status, 200);
   EXPECT_FALSE(loops.response());
   EXPECT_EQ(response_to(loops).status, 504);
+}
+
+// Gives its slice back so often before it prints.
+std::string yields(int times) {
+  const std::string_view print = "(drop (call $fd_write";
+  std::string text(kPrints);
+  text.insert(text.find("(import"), R"((import "wasi_snapshot_preview1" "sched_yield"
+    (func $sched_yield (result i32))) )");
+  for (; times > 0; --times) text.insert(text.find(print), "(drop (call $sched_yield)) ");
+  return text;
+}
+
+TEST_F(DispatcherTest, GuestThatIsDoneInItsThirdSliceIsDoneAtOnce) {
+  serve({revision_of("two", yields(2)), revision_of("three", yields(3))});
+  ticker_ = {};
+  FakeExchange two("GET", "/two");
+  dispatcher_.on_request(two);
+  EXPECT_TRUE(two.response());
+  FakeExchange three("GET", "/three");
+  dispatcher_.on_request(three);
+  EXPECT_FALSE(three.response());
+  EXPECT_EQ(response_to(three).status, 200);
+}
+
+TEST_F(DispatcherTest, WhereGuestsWaitForTheirSlicesNobodyHasMoreThanOneAtOnce) {
+  serve({revision_of("many", yields(1'000)), revision_of("one", yields(1))});
+  ticker_ = {};
+  std::deque<FakeExchange> waiting;
+  for (int count = 0; count < 4; ++count) {
+    dispatcher_.on_request(waiting.emplace_back("GET", "/many"));
+  }
+  FakeExchange one("GET", "/one");
+  dispatcher_.on_request(one);
+  EXPECT_FALSE(one.response());
+  EXPECT_EQ(response_to(one).status, 200);
+  for (FakeExchange& many : waiting) EXPECT_EQ(response_to(many).status, 200);
 }
 
 TEST_F(DispatcherTest, HangUpEndsTheGuest) {

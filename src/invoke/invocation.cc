@@ -262,7 +262,8 @@ void Invocation::launch_command(const engine::TaskLimits& limits) {
 void Invocation::drive() {
   is_driving_ = true;
   is_queued_ = false;
-  const Run::Step step = run_->advance();
+  Run::Step step = run_->advance();
+  while (step == Run::Step::later && dispatcher_.goes_on(++slices_)) step = run_->advance();
   is_driving_ = false;
   switch (step) {
     case Run::Step::finished:

@@ -112,6 +112,7 @@ class Invocation final : public http::ExchangeListener {
   bool is_answered_ = false;  // response_ is set
   bool is_driving_ = false;   // within drive()
   bool is_queued_ = false;    // for a slice
+  int slices_ = 0;            // that the guest has used up
   // The run, and who it is: one without memory of its own.
   std::variant<std::monostate, CommandRun, ComponentRun> guest_;
   Run* run_ = nullptr;

@@ -20,7 +20,7 @@ namespace funcd::invoke {
 class Run {
  public:
   enum class Step : std::uint8_t {
-    later,     // again when others had their turn
+    later,     // it has used up its slice
     waiting,   // for the exchange or the waker, at most until wake_at()
     finished,  // outcome() says how
   };
