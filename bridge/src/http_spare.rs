@@ -61,7 +61,7 @@ impl Renewal {
             let (first,) = first.call_async(&mut *store, ()).await?;
             let place = place_of(store, &memory).await?;
             unsafe { place.base.cast::<u64>().write_unaligned(first) };
-            program.image.get_or_init(|| unsafe { Image::of(place) });
+            program.image.get_or_init(|| unsafe { Image::of(place, program.host) });
         }
         let memory_bytes = store.data_mut().limiter.memory_bytes();
         Ok(Kept::new(Entry { proxy, memory, order }, None, memory_bytes))

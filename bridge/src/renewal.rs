@@ -1,6 +1,7 @@
 //! An instance made as good as new: its memory is written back to what it began with.
 
 use crate::host::Host;
+use rustix::mm::{Advice, madvise};
 use std::ops::Range;
 
 /// Pages that were written, as the kernel lists them; `fb_region`.
@@ -40,11 +41,17 @@ impl Image {
     /// Of a memory that no run has had yet; `None` when it is too large to keep a second time.
     ///
     /// # Safety
-    /// The memory is there, and nothing writes to it meanwhile.
-    pub unsafe fn of(place: Place) -> Option<Image> {
+    /// The memory is there, and nothing else uses it.
+    pub unsafe fn of(place: Place, host: &Host) -> Option<Image> {
         if place.bytes > MEMORY_BYTES_MAX {
             return None;
         }
+        let image = unsafe { Image::read(place) };
+        unsafe { drop_unwritten(place, host) };
+        image
+    }
+
+    unsafe fn read(place: Place) -> Option<Image> {
         let memory = unsafe { std::slice::from_raw_parts(place.base, place.bytes) };
         let mut image = Image { runs: Vec::new(), bytes: Vec::new() };
         for (index, page) in memory.chunks(PAGE_BYTES).enumerate() {
@@ -85,6 +92,33 @@ impl Image {
     }
 }
 
+/// The pages of a memory that may hold something else than what it began with; `None` where the kernel
+/// does not tell, or they are too many.
+unsafe fn written<'a>(
+    place: Place,
+    host: &Host,
+    regions: &'a mut [Region; REGIONS_MAX],
+) -> Option<&'a [Region]> {
+    let count =
+        unsafe { (host.written)(place.base, place.bytes, regions.as_mut_ptr(), REGIONS_MAX) };
+    regions.get(..usize::try_from(count).ok()?)
+}
+
+/// Has the kernel drop the pages that were only read. They come back when they are read again, as they
+/// were; until then no search for written pages has to pass them.
+unsafe fn drop_unwritten(place: Place, host: &Host) {
+    let mut regions = [Region::default(); REGIONS_MAX];
+    let Some(regions) = (unsafe { written(place, host, &mut regions) }) else { return };
+    let mut from = place.base as u64;
+    let end = from + place.bytes as u64;
+    for (to, next) in regions.iter().map(|region| (region.start, region.end)).chain([(end, end)]) {
+        let bytes = to.saturating_sub(from) as usize;
+        // Where it cannot, they stay.
+        let _ = unsafe { madvise(from as *mut _, bytes, Advice::LinuxDontNeed) };
+        from = next;
+    }
+}
+
 /// Gives a memory its first content back: how many bytes may have been written. `None` where that is not
 /// known: the memory is not to be used again then.
 ///
@@ -92,9 +126,7 @@ impl Image {
 /// The memory is there, and nothing else uses it.
 pub unsafe fn renew(place: Place, image: &Image, host: &Host) -> Option<usize> {
     let mut regions = [Region::default(); REGIONS_MAX];
-    let count =
-        unsafe { (host.written)(place.base, place.bytes, regions.as_mut_ptr(), REGIONS_MAX) };
-    let regions = regions.get(..usize::try_from(count).ok()?)?;
+    let regions = unsafe { written(place, host, &mut regions) }?;
     let memory = unsafe { std::slice::from_raw_parts_mut(place.base, place.bytes) };
     let base = place.base as u64;
     let mut bytes = 0;

@@ -317,7 +317,8 @@ impl Fresh {
         let memory = memory.and_then(Extern::into_memory);
         let place = memory
             .map(|memory| Place { base: memory.data_ptr(&store), bytes: memory.data_size(&store) });
-        program.image.get_or_init(|| place.and_then(|place| unsafe { Image::of(place) }));
+        let image = || place.and_then(|place| unsafe { Image::of(place, program.host) });
+        program.image.get_or_init(image);
         store.data_mut().memory = memory;
         let start = instance.get_module_export(&mut store, self.start);
         let start = start.and_then(Extern::into_func).expect("who sets its globals has an entry");

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <fstream>
 #include <iterator>
 #include <span>
 #include <string>
@@ -87,6 +89,30 @@ TEST_F(SpareInstancesTest, APageGetsItsOwnContentBack) {
     ASSERT_EQ(ending.kind, EndKind::returned) << i << ": " << ending.exit_code << ending.message;
   }
   EXPECT_EQ(spares_.sweep(), 1U);
+}
+
+// Of this process, in KiB: proc(5).
+std::uint64_t mapped_from_files() {
+  std::ifstream status("/proc/self/status");
+  std::uint64_t sum = 0;
+  for (std::string field; status >> field;) {
+    std::uint64_t kib = 0;
+    if ((field == "RssFile:" || field == "RssShmem:") && status >> kib) sum += kib;
+  }
+  return sum;
+}
+
+// A search for written pages would have to pass it after each run.
+TEST_F(SpareInstancesTest, WhatNoRunReadsIsNotMapped) {
+  constexpr std::size_t kBytes = 2 << 20;
+  const Program program =
+      program_of(fmt::format(R"((memory (export "memory") 64) (data (i32.const 65536) "{}")
+        (func (export "_start") (drop (i32.load (i32.const 65536)))))",
+                             std::string(kBytes, 'x')));
+  const std::uint64_t before = mapped_from_files();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(run(program).kind, EndKind::returned);
+  EXPECT_EQ(spares_.sweep(), 1U);
+  EXPECT_LT(mapped_from_files(), before + kBytes / 1024 / 2);
 }
 
 TEST_F(SpareInstancesTest, NorDoesOneWhoseForerunnerHasExited) {
