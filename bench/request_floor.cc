@@ -155,11 +155,12 @@ class Floor {
 
   Loop loop_;
   invoke::Admission admission_{{}, 1};
-  invoke::Dispatcher dispatcher_{loop_,
-                                 admission_,
-                                 {.spare_instances_max = kSpareInstancesMax,
-                                  .is_building = [](std::string_view) { return false; },
-                                  .load = {}}};
+  invoke::Dispatcher dispatcher_{
+      loop_,
+      admission_,
+      {.spare_instances_max = kSpareInstancesMax,
+       .is_building = [](std::string_view, const registry::Catalog&) { return false; },
+       .load = {}}};
   files::JobQueue jobs_;
   files::FileHandler files_{
       loop_,

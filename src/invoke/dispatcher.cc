@@ -97,9 +97,9 @@ void Dispatcher::route(Invocation& invocation) {
     return;
   }
   if (match.kind == registry::Match::Kind::not_found && options_.is_building &&
-      options_.is_building(head.path)) {
+      options_.is_building(head.path, *catalog_)) {
     building_.push_back(invocation.key());
-    invocation.wait_at_most(options_.build_timeout, Reason::building);
+    invocation.wait_for_build();
     return;
   }
   refuse(invocation, match);

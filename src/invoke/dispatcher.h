@@ -36,8 +36,8 @@ struct DispatcherOptions {
   bool has_access_log = false;
   std::chrono::milliseconds queue_timeout{5'000};   // of an invocation that waits for its turn
   std::chrono::milliseconds build_timeout{30'000};  // of a request for a function's first build
-  // Whether a path that the catalog does not know may be known once a first build is through.
-  std::function<bool(std::string_view path)> is_building;
+  // Whether a path that this catalog does not know may be known by a later one.
+  std::function<bool(std::string_view path, const registry::Catalog& catalog)> is_building;
   // Brings a revision's program into memory; registry::Registry::load().
   std::function<void(const registry::Revision& revision, std::function<void(Result<>)> on_loaded)>
       load;

@@ -105,7 +105,7 @@ void Invocation::admit() {
   }
   phase_ = Phase::waiting;
   dispatcher_.waiting_.push_back(key_);
-  wait_at_most(dispatcher_.options_.queue_timeout, Reason::overloaded);
+  wait_until(Clock::now() + dispatcher_.options_.queue_timeout, Reason::overloaded);
   // A place that became free between the two steps above told nobody.
   dispatcher_.admit_waiting();
 }
@@ -113,7 +113,7 @@ void Invocation::admit() {
 void Invocation::await_program() {
   if (!dispatcher_.options_.load) return fail({Reason::internal, "its code is not in memory"});
   phase_ = Phase::loading;
-  wait_at_most(dispatcher_.options_.build_timeout, Reason::building);
+  wait_until(Clock::now() + dispatcher_.options_.build_timeout, Reason::building);
   dispatcher_.options_.load(*revision_, dispatcher_.posting(key_, &Invocation::on_program));
 }
 
@@ -170,9 +170,13 @@ bool Invocation::try_start() {
   return true;
 }
 
-void Invocation::wait_at_most(Duration patience, Reason reason) {
+void Invocation::wait_for_build() {
+  wait_until(began_at_ + dispatcher_.options_.build_timeout, Reason::building);
+}
+
+void Invocation::wait_until(TimePoint end, Reason reason) {
   patience_reason_ = reason;
-  timer_.arm(Clock::now() + patience);
+  timer_.arm(end);
 }
 
 void Invocation::on_timer() {

@@ -45,8 +45,8 @@ class Invocation final : public http::ExchangeListener {
   // What its run may wait for is there: goes on, unless its turn comes anyway.
   void resume();
 
-  // Calls on_patience_end when the wait that begins now takes longer.
-  void wait_at_most(Duration patience, Reason reason);
+  // No catalog so far has its function: it is told so when that takes too long since it has come.
+  void wait_for_build();
 
   [[nodiscard]] std::uint64_t key() const { return key_; }
   [[nodiscard]] const http::RequestHead& head() const { return exchange_.head(); }
@@ -61,6 +61,8 @@ class Invocation final : public http::ExchangeListener {
  private:
   enum class Phase : std::uint8_t { routing, reading, loading, waiting, running };
 
+  // Is told this reason when that time comes.
+  void wait_until(TimePoint end, Reason reason);
   // The body is there, or comes as the guest reads it.
   void admit();
   // The program is not in memory.

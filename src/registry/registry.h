@@ -92,6 +92,9 @@ class Registry {
   // From any thread: whether nobody has looked at the source yet, or a function of that route is
   // known but has no revision yet, as its first build is under way. `path` is a raw request path.
   [[nodiscard]] bool is_building(std::string_view path) const;
+  // From any thread: whether no other catalog has been published, or is about to be. What is not
+  // building any more was in a catalog before.
+  [[nodiscard]] bool is_newest(const Catalog& catalog) const;
   // From any thread: brings a revision's program into memory; code that the cache has lost is
   // compiled again. `on_loaded` is called on another thread, and only posts; not at all when the
   // registry ends before.

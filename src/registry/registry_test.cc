@@ -182,10 +182,16 @@ TEST_F(RegistryTest, TheFirstBuildCanBeWaitedFor) {
     seen.push_back(
         fmt::format("{} {}", registry->is_building("/x/7"), registry->is_building("/y")));
   };
-  registry_ = std::make_unique<Registry>(the_engine(), nullptr, options_,
-                                         [](const std::shared_ptr<const Catalog>&) {});
+  std::shared_ptr<const Catalog> published;
+  const auto publish = [&](std::shared_ptr<const Catalog> catalog) {
+    EXPECT_TRUE(registry->is_newest(*catalog)) << "before it is known to anybody";
+    EXPECT_FALSE(published && registry->is_newest(*published));
+    published = std::move(catalog);
+  };
+  registry_ = std::make_unique<Registry>(the_engine(), nullptr, options_, publish);
   registry = registry_.get();
   ASSERT_TRUE(registry_->build_once());
+  ASSERT_TRUE(published);
   ASSERT_GE(seen.size(), 2U);
   EXPECT_EQ(seen.front(), "true false");
   EXPECT_EQ(seen.back(), "false false");

@@ -44,6 +44,7 @@ void StatusBoard::show_source_error(std::string error) {
 void StatusBoard::show_catalog(std::shared_ptr<const Catalog> catalog) {
   const std::lock_guard lock(mutex_);
   catalog_ = std::move(catalog);
+  newest_.store(catalog_.get());
 }
 
 void StatusBoard::finish_first_scan() {
@@ -97,7 +98,7 @@ std::shared_ptr<const Catalog> StatusBoard::catalog() const {
 bool StatusBoard::is_building(std::string_view path) const {
   if (!has_looked_.load(std::memory_order_acquire)) return true;
   // Asked for each path that meets nothing: mostly there is nothing to wait for.
-  if (expected_count_.load(std::memory_order_relaxed) == 0) return false;
+  if (expected_count_.load() == 0) return false;
   const std::lock_guard lock(mutex_);
   const auto found = expected_routes_.find(path);
   return found.kind == RouteTable::Found::Kind::found && !expected_names_[found.number].empty();

@@ -38,6 +38,7 @@ class StatusBoard {
   [[nodiscard]] Status status() const;
   [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
   [[nodiscard]] bool is_building(std::string_view path) const;
+  [[nodiscard]] bool is_newest(const Catalog& catalog) const { return newest_.load() == &catalog; }
 
  private:
   void forget_expected(const std::string& name);
@@ -49,6 +50,7 @@ class StatusBoard {
   std::string source_error_;
   bool is_first_scan_done_ = false;
   std::shared_ptr<const Catalog> catalog_ = std::make_shared<const Catalog>();
+  std::atomic<const Catalog*> newest_{nullptr};  // catalog_, once there is one
   RouteTable expected_routes_;
   std::vector<std::string> expected_names_;  // by number in the table; empty: not any more
   std::map<std::string, std::size_t> expected_numbers_;

@@ -189,7 +189,10 @@ void Server::make_workers() {
     options.load = [this](const registry::Revision& revision, auto on_loaded) {
       registry_->load(revision, std::move(on_loaded));
     };
-    options.is_building = [this](std::string_view path) { return registry_->is_building(path); };
+    // In this order: what was built a moment ago is in a catalog that may still be on its way.
+    options.is_building = [this](std::string_view path, const registry::Catalog& catalog) {
+      return registry_->is_building(path) || !registry_->is_newest(catalog);
+    };
     workers_.push_back(std::make_unique<Worker>(std::move(listeners_[worker]), http, *admission_,
                                                 std::move(options), file_jobs_, folder_));
   }

@@ -85,7 +85,7 @@ class DispatcherTest : public ::testing::Test {
       {.idle_instances_max = kIdleInstancesMax,
        .queue_timeout = milliseconds(30),
        .build_timeout = milliseconds(30),
-       .is_building = [this](std::string_view) { return is_building_; },
+       .is_building = [this](std::string_view, const registry::Catalog&) { return is_building_; },
        .load = [this](const registry::Revision&,
                       auto on_loaded) { loads_.push_back(std::move(on_loaded)); }}};
   std::vector<std::function<void(Result<>)>> loads_;  // of programs that were asked for
