@@ -48,23 +48,45 @@ const CLI::App* chosen_verb(const CLI::App& app) {
   return chosen.empty() ? &app : chosen.front();
 }
 
+// "--check" for "Could not convert: --check = maybe", with what it takes.
+std::string not_converted(const CLI::App& verb, const std::string& said) {
+  constexpr std::string_view kBegin = "Could not convert: ";
+  constexpr std::string_view kEquals = " = ";
+  const auto equals = said.find(kEquals);
+  if (!said.starts_with(kBegin) || equals == std::string::npos) return said;
+  const auto name = said.substr(kBegin.size(), equals - kBegin.size());
+  const auto* option = verb.get_option_no_throw(name);
+  const bool is_switch = option != nullptr && option->get_expected_max() == 0;
+  return fmt::format("{}: expected {}, got '{}'", name,
+                     is_switch ? "nothing, true or false" : "a number",
+                     said.substr(equals + kEquals.size()));
+}
+
+// Of what no option has taken: a flag with a typo, or an argument more.
+std::string not_taken(const CLI::App& verb, const std::string& extra) {
+  const auto flag = extra.substr(0, extra.find('='));
+  return flag.starts_with('-') ? fmt::format("unknown flag {}{}", flag, meant(flag, flags_of(verb)))
+                               : fmt::format("'{}' is one argument too many", flag);
+}
+
 // What the library says of a wrong command line, in our words where a typo is likely.
+std::string message_of(const CLI::App& verb, const CLI::ParseError& error) {
+  if (const auto extras = verb.remaining(); !extras.empty()) return not_taken(verb, extras.front());
+  std::string said = error.what();
+  said = said.substr(0, said.find('\n'));
+  if (said.starts_with(": ")) said.erase(0, 2);  // of an option that help does not list
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return said.substr(0, said.find(':')) + " needs a value";
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr)
+    return not_converted(verb, said);
+  return said;
+}
+
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   const auto* verb = chosen_verb(app);
-  std::string message = error.what();
-  message = message.substr(0, message.find('\n'));
-  const auto extras = verb->remaining();
-  if (!extras.empty()) {
-    const auto flag = extras.front().substr(0, extras.front().find('='));
-    message = flag.starts_with('-')
-                  ? fmt::format("unknown flag {}{}", flag, meant(flag, flags_of(*verb)))
-                  : fmt::format("'{}' is one argument too many", flag);
-  }
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-    message = message.substr(0, message.find(':')) + " needs a value";
-  }
   const auto prefix = verb == &app ? std::string("funcd") : "funcd " + verb->get_name();
-  print_error(fmt::format("funcd: {}\nsee {} --help\n", message, prefix));
+  print_error(fmt::format("funcd: {}\nsee {} --help\n", message_of(*verb, error), prefix));
   return kWrongUsage;
 }
 

@@ -29,6 +29,18 @@ std::string default_of(const server::Option& option) {
   return server::get_option(server::Config(), option);
 }
 
+// What is wrong with a flag's value, "" when nothing is: that is wrong usage, where the same value
+// in a file or a variable is a bad setting.
+std::string problem_of(const server::Option& option, const std::string& text) {
+  server::Config scratch;
+  const auto set = server::set_option(scratch, option, text);
+  if (set) return "";
+  // The library puts the name before it, but not that of a flag which help does not list.
+  return option.in_help == server::Help::listed
+             ? set.error().message
+             : fmt::format("{}: {}", server::flag_of(option), set.error().message);
+}
+
 }  // namespace
 
 ConfigFlags::ConfigFlags(CLI::App& verb, const Filter& wanted, Source source) {
@@ -44,25 +56,21 @@ ConfigFlags::ConfigFlags(CLI::App& verb, const Filter& wanted, Source source) {
 
 void ConfigFlags::add(CLI::App& verb, const server::Option& option, Source source) {
   const auto flag = server::flag_of(option);
-  const auto key = std::string(option.key);
   const auto help = std::string(option.help);
+  CLI::Option* added = nullptr;
   if (std::holds_alternative<server::SwitchField>(option.field)) {
-    verb.add_flag_function(
-            flag,
-            [this, key](std::int64_t count) {
-              sources_.flags.emplace_back(key, count > 0 ? "true" : "false");
-            },
-            help)
-        ->group(group_of(option));
-    return;
+    added = verb.add_flag(flag, help);
+  } else {
+    const bool is_positional = option.key == "source" && source == Source::positional;
+    added = verb.add_option(is_positional ? "SOURCE," + flag : flag, help)
+                ->type_name(server::value_name_of(option))
+                ->default_str(default_of(option));
   }
-  const auto names = key == "source" && source == Source::positional ? "SOURCE," + flag : flag;
-  verb.add_option_function<std::string>(
-          names, [this, key](const std::string& text) { sources_.flags.emplace_back(key, text); },
-          help)
-      ->type_name(server::value_name_of(option))
-      ->default_str(default_of(option))
-      ->group(group_of(option));
+  added->group(group_of(option))
+      ->check([&option](const std::string& text) { return problem_of(option, text); })
+      ->each([this, &option](const std::string& text) {
+        sources_.flags.emplace_back(option.key, text);
+      });
 }
 
 Result<server::Config> ConfigFlags::load() const {

@@ -53,9 +53,44 @@ def test_wrong_usage_is_2(arguments, tmp_path):
     assert done.stdout == b"" and done.stderr.startswith("funcd: ")
 
 
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["serve", "--check", "--access-log=zz"], "--access-log: expected one of true, false"),
+    (["serve", "--check", "--epochs=zz"], "--epochs: expected one of true, false"),
+    (["serve", "--check", "--compile-baseline=99999999999999999999"], "--compile-baseline: "),
+    (["serve", "--check=zz"], "--check: expected nothing, true or false, got 'zz'"),
+    (["rollback", "hello", "newest"], "REVISION: expected a number, got 'newest'"),
+    (["serve", "--check", "--workers", "0"], "--workers: expected a number from 1"),
+    (["serve", "--check", "--listen", "bad"], "--listen: address 'bad'"),
+    (["serve", "--check", "--errors", "foo"], "--errors: expected one of precise"),
+    (["check", "a.wasm", "--limits-timeout", "5x"], "--limits-timeout: "),
+])
+def test_a_bad_value_of_a_flag_is_wrong_usage(arguments, words, tmp_path):
+    (tmp_path / "functions").mkdir()
+    done = funcd(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and f"funcd: {words}" in done.stderr, done.stderr
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize("variable", ["FUNCD_WORKERS", "FUNCD_ACCESS_LOG"])
+def test_a_bad_variable_is_a_bad_setting(variable, tmp_path):
+    done = funcd("serve", "--check", cwd=tmp_path, env=clean_environment(**{variable: "zz"}))
+    assert done.returncode == 1 and variable in done.stderr
+
+
+@pytest.mark.parametrize(("value", "code"), [
+    (None, 0), ("true", 0), ("off", 0), ("1", 0), ("0", 0)])
+def test_a_switch_takes_a_value(value, code, folder):
+    flag = "--access-log" if value is None else f"--access-log={value}"
+    done = funcd("serve", folder.path, "--check", flag,
+                 "--cache-dir", folder.path.parent / "cache")
+    assert done.returncode == code, done.stderr
+
+
 def test_a_typo_is_told():
     assert "'serve'" in funcd("serv").stderr
     assert "--listen" in funcd("serve", "--listne", "x").stderr
+    said = funcd("serve", "--listne", "x", "--workers").stderr
+    assert said.startswith("funcd: unknown flag --listne, did you mean '--listen'?\n"), said
 
 
 def test_the_table_at_start(folder, start):
