@@ -48,6 +48,13 @@ const CLI::App* chosen_verb(const CLI::App& app) {
   return chosen.empty() ? &app : chosen.front();
 }
 
+// "--workers", or "SOURCE (--source)" of what may be an argument as well.
+std::string shown_name(const CLI::App& verb, const std::string& name) {
+  const auto* option = verb.get_option_no_throw(name);
+  const bool has_two = option != nullptr && option->get_positional() && name.starts_with('-');
+  return has_two ? fmt::format("{} ({})", option->get_name(/*positional=*/true), name) : name;
+}
+
 // "--check" for "Could not convert: --check = maybe", with what it takes.
 std::string not_converted(const CLI::App& verb, const std::string& said) {
   constexpr std::string_view kBegin = "Could not convert: ";
@@ -76,7 +83,9 @@ std::string message_of(const CLI::App& verb, const CLI::ParseError& error) {
   said = said.substr(0, said.find('\n'));
   if (said.starts_with(": ")) said.erase(0, 2);  // of an option that help does not list
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-    return said.substr(0, said.find(':')) + " needs a value";
+    const bool is_repeated = said.find(": At Most ") != std::string::npos;
+    return shown_name(verb, said.substr(0, said.find(':'))) +
+           (is_repeated ? " is given more than once" : " needs a value");
   }
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr)
     return not_converted(verb, said);

@@ -71,6 +71,18 @@ def test_a_bad_value_of_a_flag_is_wrong_usage(arguments, words, tmp_path):
     assert done.stdout == b""
 
 
+@pytest.mark.parametrize(("arguments", "name"), [
+    (["serve", "--check", "--workers", "1", "--workers", "2"], "--workers"),
+    (["serve", "--admin", "off", "--admin", "off"], "--admin"),
+    (["status", "--admin", "[::1]:1", "--admin", "[::1]:2"], "--admin"),
+    (["list", "a", "--source", "b"], "SOURCE (--source)"),
+])
+def test_a_flag_given_twice(arguments, name, tmp_path):
+    done = funcd(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"funcd: {name} is given more than once\n"), done.stderr
+
+
 @pytest.mark.parametrize("variable", ["FUNCD_WORKERS", "FUNCD_ACCESS_LOG"])
 def test_a_bad_variable_is_a_bad_setting(variable, tmp_path):
     done = funcd("serve", "--check", cwd=tmp_path, env=clean_environment(**{variable: "zz"}))
