@@ -111,4 +111,10 @@ Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin, std::string
   return json;
 }
 
+tl::unexpected<Error> not_ours(const http::Endpoint& admin,
+                               const nlohmann::ordered_json::exception& error) {
+  return fail("{}: this is another version's admin address: {}", http::format_endpoint(admin),
+              error.what());
+}
+
 }  // namespace funcd::cli

@@ -30,4 +30,8 @@ struct ClientResponse {
 [[nodiscard]] Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin,
                                                       std::string_view target);
 
+// Of a document that is of another shape than ours.
+[[nodiscard]] tl::unexpected<Error> not_ours(const http::Endpoint& admin,
+                                             const nlohmann::ordered_json::exception& error);
+
 }  // namespace funcd::cli

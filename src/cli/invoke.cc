@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/admin_client.h"
+#include "cli/admin_flag.h"
 #include "cli/verbs.h"
 
 namespace funcd::cli {
@@ -24,7 +25,7 @@ struct Invoke {
   std::string data;
   std::string method;
   std::string path;
-  std::string admin = "127.0.0.1:8001";
+  AdminFlag admin;
 };
 
 // Where a function answers: the server's address, and the path of the request.
@@ -34,10 +35,9 @@ struct Target {
 };
 
 Result<Target> find(const Invoke& invoke) {
-  const auto admin = http::parse_endpoint(invoke.admin);
-  if (!admin) return fail("--admin: {}", admin.error().message);
-  const auto function = TRY(get_json(*admin, "/v1/functions/" + invoke.name));
-  const auto status = TRY(get_json(*admin, "/v1/status"));
+  const auto admin = TRY(invoke.admin.endpoint());
+  const auto function = TRY(get_json(admin, "/v1/functions/" + invoke.name));
+  const auto status = TRY(get_json(admin, "/v1/status"));
   try {
     if (function.at("route").is_null()) {
       return fail("{} is not live: {}", invoke.name,
@@ -53,7 +53,7 @@ Result<Target> find(const Invoke& invoke) {
     }
     return target;
   } catch (const nlohmann::json::exception& error) {
-    return fail("{}: this is another version's admin address: {}", invoke.admin, error.what());
+    return not_ours(admin, error);
   }
 }
 
@@ -85,10 +85,7 @@ void add_invoke(CLI::App& app, Action& action) {
       ->type_name("JSON");
   verb->add_option("--method", request->method, "instead of GET or POST")->type_name("METHOD");
   verb->add_option("--path", request->path, "instead of the function's route")->type_name("PATH");
-  verb->add_option("--admin", request->admin, "the server's admin address")
-      ->type_name("HOST:PORT")
-      ->envname("FUNCD_ADMIN")
-      ->capture_default_str();
+  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
   verb->footer(kFooter);
   verb->callback([request, &action] { action = [request] { return invoke_once(*request); }; });
 }

@@ -7,6 +7,7 @@
 
 #include "base/utf8.h"
 #include "cli/admin_client.h"
+#include "cli/admin_flag.h"
 #include "cli/verbs.h"
 
 namespace funcd::cli {
@@ -30,7 +31,7 @@ constexpr const char* kFooter =
 
 struct Logs {
   std::string name;
-  std::string admin = "127.0.0.1:8001";
+  AdminFlag admin;
   std::uint32_t lines = 20;
   bool is_following = false;
   bool is_json = false;
@@ -64,13 +65,12 @@ std::string entry_text(const Json& entry) {
 }
 
 Result<> show(const Logs& request) {
-  const auto admin = http::parse_endpoint(request.admin);
-  if (!admin) return fail("--admin: {}", admin.error().message);
+  const auto admin = TRY(request.admin.endpoint());
   std::uint64_t after = 0;
   std::uint32_t limit = request.lines;
   while (true) {
-    const auto page = TRY(get_json(*admin, fmt::format("/v1/functions/{}/logs?after={}&limit={}",
-                                                       request.name, after, limit)));
+    const auto page = TRY(get_json(
+        admin, fmt::format("/v1/functions/{}/logs?after={}&limit={}", request.name, after, limit)));
     try {
       for (const auto& entry : page.at("entries")) {
         print(request.is_json ? entry.dump() + "\n" : entry_text(entry));
@@ -78,7 +78,7 @@ Result<> show(const Logs& request) {
       // Of a server that was started anew it is lower than before.
       after = page.at("last_number").get<std::uint64_t>();
     } catch (const Json::exception& error) {
-      return fail("{}: this is another version's admin address: {}", request.admin, error.what());
+      return not_ours(admin, error);
     }
     if (!request.is_following) return {};
     limit = kLinesMax;
@@ -98,10 +98,7 @@ void add_logs(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_flag("-f,--follow", request->is_following, "go on with what comes, until interrupted");
   verb->add_flag("--json", request->is_json, "print a JSON object for each entry, one a line");
-  verb->add_option("--admin", request->admin, "the server's admin address")
-      ->type_name("HOST:PORT")
-      ->envname("FUNCD_ADMIN")
-      ->capture_default_str();
+  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
   verb->footer(kFooter);
   verb->callback([request, &action] {
     action = [request] {

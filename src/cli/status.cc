@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/admin_client.h"
+#include "cli/admin_flag.h"
 #include "cli/verbs.h"
 #include "server/admin_json.h"
 #include "server/startup_table.h"
@@ -24,7 +25,7 @@ constexpr const char* kFooter =
     "  funcd status --admin 127.0.0.1:9001 --json";
 
 struct Status {
-  std::string admin = "127.0.0.1:8001";
+  AdminFlag admin;
   bool is_json = false;
 };
 
@@ -55,10 +56,9 @@ void print_server(const Json& status) {
 }
 
 Result<int> show(const Status& request) {
-  const auto admin = http::parse_endpoint(request.admin);
-  if (!admin) return fail("--admin: {}", admin.error().message);
-  const auto status = TRY(get_json(*admin, "/v1/status"));
-  const auto functions = TRY(get_json(*admin, "/v1/functions"));
+  const auto admin = TRY(request.admin.endpoint());
+  const auto status = TRY(get_json(admin, "/v1/status"));
+  const auto functions = TRY(get_json(admin, "/v1/functions"));
   try {
     const bool is_well = status.at("source_error").is_null() && !server::has_findings(functions);
     if (request.is_json) {
@@ -72,7 +72,7 @@ Result<int> show(const Status& request) {
     }
     return is_well ? kDone : kBad;
   } catch (const Json::exception& error) {
-    return fail("{}: this is another version's admin address: {}", request.admin, error.what());
+    return not_ours(admin, error);
   }
 }
 
@@ -81,10 +81,7 @@ Result<int> show(const Status& request) {
 void add_status(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("status", "Show what a running server does");
   const auto request = std::make_shared<Status>();
-  verb->add_option("--admin", request->admin, "the server's admin address")
-      ->type_name("HOST:PORT")
-      ->envname("FUNCD_ADMIN")
-      ->capture_default_str();
+  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
   verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kFooter);
   verb->callback([request, &action] {

@@ -63,6 +63,9 @@ def test_wrong_usage_is_2(arguments, tmp_path):
     (["serve", "--check", "--listen", "bad"], "--listen: address 'bad'"),
     (["serve", "--check", "--errors", "foo"], "--errors: expected one of precise"),
     (["check", "a.wasm", "--limits-timeout", "5x"], "--limits-timeout: "),
+    (["status", "--admin", "nonsense"], "--admin: address 'nonsense'"),
+    (["logs", "hello", "--admin", "nonsense"], "--admin: address 'nonsense'"),
+    (["invoke", "hello", "--admin", "nonsense"], "--admin: address 'nonsense'"),
 ])
 def test_a_bad_value_of_a_flag_is_wrong_usage(arguments, words, tmp_path):
     (tmp_path / "functions").mkdir()
@@ -194,6 +197,12 @@ def test_status(live, folder):
 def test_status_by_variable(live):
     env = clean_environment(FUNCD_ADMIN=f"127.0.0.1:{live.admin_address[1]}")
     assert funcd("status", env=env).returncode == 0
+
+
+def test_status_by_a_variable_that_is_no_address():
+    done = funcd("status", env=clean_environment(FUNCD_ADMIN="nonsense"))
+    assert done.returncode == 1
+    assert "environment variable FUNCD_ADMIN: address 'nonsense'" in done.stderr
 
 
 def test_status_without_a_server(folder):
