@@ -87,6 +87,13 @@ std::string message_of(const CLI::App& verb, const CLI::ParseError& error) {
     return shown_name(verb, said.substr(0, said.find(':'))) +
            (is_repeated ? " is given more than once" : " needs a value");
   }
+  constexpr std::string_view kExcludes = " excludes ";
+  const auto excludes = said.find(kExcludes);
+  const bool is_exclusive = dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr;
+  if (is_exclusive && excludes != std::string::npos) {
+    return fmt::format("{} and {} cannot be given both", shown_name(verb, said.substr(0, excludes)),
+                       shown_name(verb, said.substr(excludes + kExcludes.size())));
+  }
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr)
     return not_converted(verb, said);
   return said;

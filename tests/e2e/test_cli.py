@@ -210,6 +210,45 @@ def test_status_without_a_server(folder):
     assert done.returncode == 1 and "127.0.0.1:1" in done.stderr
 
 
+def test_list_of_a_running_server(live, folder):
+    done = funcd("list", *admin_flag(live))
+    text = done.stdout.decode()
+    assert done.returncode == 0 and "user " in text and "/users/{id}" in text
+    assert f"http://127.0.0.1:{live.address[1]}/hello" in text
+    document = json.loads(funcd("list", "--json", *admin_flag(live)).stdout)
+    of_folder = json.loads(funcd("list", "--json", folder.path, "--cache-dir", live.cache).stdout)
+    assert document.keys() == of_folder.keys()
+    assert [each.keys() for each in document["functions"]] == [
+        each.keys() for each in of_folder["functions"]]
+    assert {each["name"] for each in document["functions"]} == {"hello", "echo", "user"}
+    folder.put("broken", hostile.truncated())
+    live.wait_state("broken", "failed")
+    done = funcd("list", *admin_flag(live))
+    assert done.returncode == 1 and "broken.wasm: " in done.stdout.decode()
+
+
+def test_list_of_a_server_that_is_not_there():
+    done = funcd("list", "--admin", "127.0.0.1:1")
+    assert done.returncode == 1 and "no funcd answers: 127.0.0.1:1" in done.stderr
+    assert done.stdout == b""
+
+
+@pytest.mark.parametrize(("arguments", "name"), [
+    (["./functions"], "SOURCE (--source)"), (["--source", "x"], "SOURCE (--source)"),
+    (["--limits-timeout", "1s"], "--limits-timeout")])
+def test_list_of_a_server_and_of_a_source(arguments, name):
+    done = funcd("list", *arguments, "--admin", "127.0.0.1:1")
+    assert done.returncode == 2
+    assert f"{name} and --admin cannot be given both" in done.stderr
+
+
+def test_list_asks_no_server_that_a_variable_names(folder, tmp_path):
+    folder.put("here", guests.prints(HELLO))
+    env = clean_environment(FUNCD_ADMIN="127.0.0.1:1")
+    done = funcd("list", folder.path, "--cache-dir", tmp_path / "c", env=env)
+    assert done.returncode == 0 and "here" in done.stdout.decode()
+
+
 def test_invoke(live):
     done = funcd("invoke", "hello", *admin_flag(live))
     assert (done.returncode, done.stdout.decode().strip()) == (0, HELLO)
