@@ -20,7 +20,7 @@ namespace {
 constexpr const char* kFooter =
     "functions/hello.wasm is served at /hello, functions/api/users.wasm at /api/users; what is\n"
     "copied into the folder later is served too. SIGTERM or Ctrl-C ends it once all requests are\n"
-    "answered; a second one at once.\n"
+    "answered, a second one at once; so does closing its terminal, unless nohup has started it.\n"
     "Each option is also a key of funcd.toml and an environment variable: --limits-timeout is\n"
     "timeout in [limits], and FUNCD_LIMITS_TIMEOUT. Flags go before variables before the file.\n"
     "\n"

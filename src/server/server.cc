@@ -60,6 +60,15 @@ Result<std::vector<http::Listener>> listen(const http::Endpoint& endpoint, std::
               listeners.error().message, flag);
 }
 
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+std::string_view name_of_signal(int signal) {
+  return signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
+}
+
 // Large buffers are mapped each by itself, so that their memory goes back when they do. Left alone,
 // the allocator keeps what many large bodies at once have taken.
 void give_back_large_buffers() {
@@ -74,7 +83,10 @@ Server::Server(const Config& config)
     : config_(config),
       scan_timer_(loop_.timers(), this,
                   [](void* self) { static_cast<Server*>(self)->await_first_scan(); }),
-      signals_(loop_.io(), SIGTERM, SIGINT) {}
+      signals_(loop_.io(), SIGTERM, SIGINT) {
+  // nohup has it ignored, so that the server outlives the terminal.
+  if (!is_ignored(SIGHUP)) signals_.add(SIGHUP);
+}
 
 Server::~Server() = default;
 
@@ -242,12 +254,16 @@ void Server::await_first_scan() {
 void Server::await_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
-    if (is_draining_) {
+    // A terminal that closes may say so twice: by its shell, and by the kernel.
+    const bool is_repeated = is_draining_ && signal == SIGHUP;
+    if (is_draining_ && !is_repeated) {
       log::warn("stopped", {{"cause", "a second signal"}});
       _exit(128 + signal);
     }
-    log::info("draining", {{"cause", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
-    begin_drain();
+    if (!is_repeated) {
+      log::info("draining", {{"cause", name_of_signal(signal)}});
+      begin_drain();
+    }
     await_signals();
   });
 }

@@ -48,8 +48,8 @@ class Server {
   // Called once, on run()'s thread, when all that lay in the source at start has been decided.
   void on_first_scan(std::function<void(const registry::Status&)> callback);
 
-  // Serves until SIGTERM or SIGINT, then drains; a second signal ends it at once. An error when
-  // the source cannot be opened.
+  // Serves until SIGTERM, SIGINT or SIGHUP, then drains; a second signal ends it at once, unless it
+  // is SIGHUP. An error when the source cannot be opened.
   [[nodiscard]] Result<> run();
   // As SIGTERM. From any thread.
   void request_stop();

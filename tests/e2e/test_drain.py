@@ -1,4 +1,4 @@
-"""SIGTERM: what is in flight is answered, nothing new is accepted, exit code 0."""
+"""SIGTERM, SIGINT, SIGHUP: what is in flight is answered, nothing new is accepted, exit code 0."""
 
 import signal
 import socket
@@ -22,7 +22,7 @@ def in_flight(server, name: str, count: int = 1) -> bool:
     return server.functions()[name]["in_flight"] == count
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_request_in_flight_is_answered(folder, start, number):
     folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
     server = start()
@@ -37,6 +37,32 @@ def test_the_request_in_flight_is_answered(folder, start, number):
         assert answer.header("connection") == "close"
         assert connection.is_closed_by_peer()
     assert server.wait_exit() == 0
+
+
+def test_a_terminal_that_closes_says_so_twice(folder, start):
+    folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
+    server = start()
+    with server.connect() as connection:
+        connection.send(format_request("GET", "/slow"))
+        wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
+        server.may_die = True
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.admin("/readyz").status == 503, "/readyz is 503", 0.6)
+        server.process.send_signal(signal.SIGHUP)
+        assert connection.receive().json == {"slow": 1}
+    assert server.wait_exit() == 0
+    server.stderr.wait_for("draining cause=SIGHUP")
+
+
+def test_under_nohup_a_closed_terminal_is_nothing(folder, start):
+    folder.put("hello", guests.prints("{}"))
+    server = start(preexec=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    server.process.send_signal(signal.SIGHUP)
+    assert server.get("/hello").status == 200
+    server.may_die = True
+    server.terminate()
+    assert server.wait_exit() == 0
+    assert "SIGHUP" not in server.stderr.text and "SIGTERM" in server.stderr.text
 
 
 def test_idle_connections_do_not_delay_the_end(folder, start):
