@@ -26,6 +26,14 @@ struct Place {
   std::string name;         // "api/users"
 };
 
+// Before its name is judged: a path with a typo in it has no fitting name either.
+Result<> check_is_there(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return {};
+  const int code = errno;
+  return code == ENOENT ? fail("no such file or folder") : fail("{}", errno_text(code));
+}
+
 // In the source, if it lies there; else its own folder is taken for one.
 Result<Place> place_of(const std::string& path, const std::string& source) {
   if (!path.ends_with(kModuleSuffix)) return fail("its name does not end in .wasm");
@@ -119,6 +127,7 @@ Result<Inspection> Inspector::inspect_folder(const std::string& source) const {
 }
 
 Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& path) const {
+  TRY(check_is_there(path));
   const auto place = TRY(place_of(path, config_.source));
   registry::Candidate candidate;
   candidate.name = place.name;

@@ -52,9 +52,11 @@ def test_check_tells_what_a_file_is(tmp_path, name, word):
     assert done.returncode == 1 and word in said and f"{name}.wasm" in said
 
 
-def test_check_of_nothing(tmp_path):
-    done = funcd("check", tmp_path / "none.wasm")
-    assert done.returncode == 1 and "none.wasm" in done.stdout.decode() + done.stderr
+@pytest.mark.parametrize("name", ["none.wasm", "none"])
+def test_check_of_nothing(tmp_path, name):
+    done = funcd("check", tmp_path / name)
+    said = done.stdout.decode() + done.stderr
+    assert done.returncode == 1 and f"{name}: not served: no such file or folder" in said
 
 
 def test_compile_writes_whole_files_only(tmp_path):
