@@ -78,7 +78,7 @@ Result<> set_canary(const Canary& request, server::Config config) {
   }
   const auto change = TRY(deployments.set_canary(request.name, share));
   TRY(request.source.wait(opened.config, request.name, change, before));
-  print(told(request.name, change, opened.source, request.source.is_waiting()));
+  request.source.tell(request.name, change, opened.source);
   return {};
 }
 
@@ -87,7 +87,7 @@ Result<> promote(const Promote& request, server::Config config) {
   const std::string before = TRY(request.source.failure_before(opened.config, request.name));
   const auto change = TRY(source::Deployments(*opened.store).promote(request.name));
   TRY(request.source.wait(opened.config, request.name, change, before));
-  print(told(request.name, change, opened.source, request.source.is_waiting()));
+  request.source.tell(request.name, change, opened.source);
   return {};
 }
 

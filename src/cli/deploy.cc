@@ -12,13 +12,11 @@
 #include "cli/verbs.h"
 #include "registry/artifact.h"
 #include "registry/names.h"
-#include "server/admin_json.h"
 
 namespace funcd::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kFooter =
     "Takes the sidecar beside the file along, and the schemas that it names. Each deployment is\n"
@@ -45,7 +43,6 @@ struct Deploy {
   std::string file;
   std::string name;
   CanaryFlags canary;
-  bool is_json = false;
 };
 
 // The files of the function, under the paths that they get in the source. Checked as far as they
@@ -137,17 +134,7 @@ Result<> deploy(const Deploy& request, server::Config config) {
   if (!change) return fail(change.error());
   // What the function itself has failed for is no news of its canary.
   TRY(request.source.wait(opened.config, name, *change, share ? "" : before));
-  const bool is_live = request.source.is_waiting();
-  if (request.is_json) {
-    print(server::json_text({{"function", name},
-                             {"revision", change->revision.number},
-                             {"digest", change->revision.module().sha256},
-                             {"canary", share ? Json(share->weight) : Json()},
-                             {"source", opened.source},
-                             {"is_live", is_live}}));
-  } else {
-    print(told(name, *change, opened.source, is_live));
-  }
+  request.source.tell(name, *change, opened.source);
   return {};
 }
 
@@ -160,7 +147,6 @@ void add_deploy(CLI::App& app, Action& action) {
   verb->add_option("--name", request->name, "the function's name (default: that of the file)")
       ->type_name("NAME");
   request->canary.add_to(*verb);
-  verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kFooter);
   verb->callback([request, &action] {
     action = [request] {

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "cli/admin_client.h"
+#include "server/admin_json.h"
 
 namespace funcd::cli {
 namespace {
@@ -44,6 +45,32 @@ Result<std::string> find_source(const server::Config& config) {
   return folder.empty() ? text_of(*status, "source") : folder;
 }
 
+// In words.
+std::string told(const std::string& name, const source::Deployments::Change& change,
+                 const std::string& source, bool is_live) {
+  const std::uint64_t number = change.revision.number;
+  if (change.canary && change.canary->number == number) {
+    return fmt::format("{}: revision {} is a canary {} {}, for {} of the requests\n", name, number,
+                       is_live ? "on" : "in", source, change.canary->share.weight);
+  }
+  std::string text =
+      fmt::format("{}: revision {} {} {}", name, number, is_live ? "is live on" : "is in", source);
+  if (change.dropped) text += fmt::format("; its canary, revision {}, is dropped", *change.dropped);
+  return text + "\n";
+}
+
+Json json_of(const std::string& name, const source::Deployments::Change& change,
+             const std::string& source, bool is_live) {
+  const bool is_canary = change.canary && change.canary->number == change.revision.number;
+  return {{"function", name},
+          {"revision", change.revision.number},
+          {"digest", change.revision.module().sha256},
+          {"canary", is_canary ? Json(change.canary->share.weight) : Json()},
+          {"dropped_canary", change.dropped ? Json(*change.dropped) : Json()},
+          {"source", source},
+          {"is_live", is_live}};
+}
+
 }  // namespace
 
 SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
@@ -59,6 +86,7 @@ SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
           "the source: a folder or s3://BUCKET/PREFIX (default: the configured one, else what "
           "the server at --admin serves)")
       ->type_name("SOURCE");
+  verb.add_flag("--json", is_json_, "print JSON");
   if (waiting == Waiting::none) return;
   verb.add_flag("--wait", is_waiting_, "wait until the server at --admin has it live");
   verb.add_option("--timeout", timeout_, "how long to wait (default: 60s)")->type_name("DURATION");
@@ -84,17 +112,11 @@ Result<std::string> SourceFlags::failure_before(const server::Config& config,
   return failure_of(TRY(find_function(*config.admin, name)));
 }
 
-std::string told(const std::string& name, const source::Deployments::Change& change,
-                 const std::string& source, bool is_live) {
-  const std::uint64_t number = change.revision.number;
-  if (change.canary && change.canary->number == number) {
-    return fmt::format("{}: revision {} is a canary {} {}, for {} of the requests\n", name, number,
-                       is_live ? "on" : "in", source, change.canary->share.weight);
-  }
-  std::string text =
-      fmt::format("{}: revision {} {} {}", name, number, is_live ? "is live on" : "is in", source);
-  if (change.dropped) text += fmt::format("; its canary, revision {}, is dropped", *change.dropped);
-  return text + "\n";
+void SourceFlags::tell(const std::string& name, const source::Deployments::Change& change,
+                       const std::string& source) const {
+  // What has been waited for is live.
+  print(is_json_ ? server::json_text(json_of(name, change, source, is_waiting_))
+                 : told(name, change, source, is_waiting_));
 }
 
 Result<> SourceFlags::wait(const server::Config& config, const std::string& name,

@@ -10,12 +10,8 @@
 
 namespace funcd::cli {
 
-// What deploy, rollback and revisions have in common: the source that they change, and the server
-// that they wait for. Owned by the verb's action.
-// What a change has come to, in words: "hello: revision 2 is live on ./functions".
-[[nodiscard]] std::string told(const std::string& name, const source::Deployments::Change& change,
-                               const std::string& source, bool is_live);
-
+// What deploy, canary, promote, rollback and revisions have in common: the source that they change,
+// the server that they wait for, and --json. Owned by the verb's action.
 class SourceFlags {
  public:
   enum class Waiting : std::uint8_t { none, possible };
@@ -29,7 +25,7 @@ class SourceFlags {
   // Errors with kWrongUsage are those of load().
   [[nodiscard]] Result<server::Config> load() const { return flags_.load(); }
   [[nodiscard]] Result<Opened> open(server::Config config) const;
-  [[nodiscard]] bool is_waiting() const { return is_waiting_; }
+  [[nodiscard]] bool is_json() const { return is_json_; }
   // Of a server that is to be waited for: why the function's newest file is not live, and since
   // when; "" where it is. Asked before anything is changed.
   [[nodiscard]] Result<std::string> failure_before(const server::Config& config,
@@ -38,11 +34,16 @@ class SourceFlags {
   [[nodiscard]] Result<> wait(const server::Config& config, const std::string& name,
                               const source::Deployments::Change& change,
                               const std::string& failure_before) const;
+  // Prints what a change has come to, once it has been waited for: "hello: revision 2 is live on
+  // ./functions".
+  void tell(const std::string& name, const source::Deployments::Change& change,
+            const std::string& source) const;
 
  private:
   ConfigFlags flags_;
   std::string to_;
   bool is_waiting_ = false;
+  bool is_json_ = false;
   std::string timeout_ = "60s";
 };
 

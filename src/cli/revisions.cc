@@ -36,7 +36,6 @@ struct Revisions {
 
   SourceFlags source;
   std::string name;
-  bool is_json = false;
 };
 
 struct Rollback {
@@ -58,7 +57,7 @@ Result<> list(const Revisions& request, server::Config config) {
   if (!record) {
     return fail("{}: has no revisions in {}; funcd deploy makes some", request.name, opened.source);
   }
-  if (!request.is_json) {
+  if (!request.source.is_json()) {
     for (const auto& revision : record->revisions) {
       const bool is_canary = record->canary && record->canary->number == revision.number;
       print(fmt::format("{} {:>4}  {}  {}  {:>9}  {}{}\n",
@@ -92,7 +91,7 @@ Result<> roll_back(const Rollback& request, server::Config config) {
   const auto change =
       TRY(source::Deployments(*opened.store).roll_back(request.name, request.number));
   TRY(request.source.wait(opened.config, request.name, change, before));
-  print(told(request.name, change, opened.source, request.source.is_waiting()));
+  request.source.tell(request.name, change, opened.source);
   return {};
 }
 
@@ -102,7 +101,6 @@ void add_revisions(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("revisions", "List the revisions of a function");
   const auto request = std::make_shared<Revisions>(*verb);
   verb->add_option("NAME", request->name, "the function")->required();
-  verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kRevisionsFooter);
   verb->callback([request, &action] { action = action_of(request, list); });
 }

@@ -95,6 +95,28 @@ def test_five_percent_of_ten_thousand(rollout):
     rollout.server.stderr.wait_for(r"request .*function=hello ")
 
 
+def test_each_change_in_json(rollout):
+    def said(output: str) -> dict:
+        told = json.loads(output)
+        assert told.pop("function") == "hello" and told.pop("source") == rollout.source
+        assert told.pop("is_live") is True
+        digests = {each["number"]: each["digest"] for each in rollout.revisions()}
+        assert told.pop("digest") == digests[told["revision"]]
+        return told
+
+    assert said(rollout.deploy(guests.prints(STABLE), "--json")) == {
+        "revision": 1, "canary": None, "dropped_canary": None}
+    assert said(rollout.deploy(guests.prints(CANARY), "--canary", "5%", "--json")) == {
+        "revision": 2, "canary": "5%", "dropped_canary": None}
+    assert said(rollout.change("canary", "hello", "20%", "--json")) == {
+        "revision": 2, "canary": "20%", "dropped_canary": None}
+    assert said(rollout.change("rollback", "hello", "--json")) == {
+        "revision": 1, "canary": None, "dropped_canary": 2}
+    rollout.change("canary", "hello", "50%", "--revision", "2")
+    promoted = said(rollout.change("promote", "hello", "--json"))
+    assert (promoted["revision"], promoted["canary"]) == (2, None)
+
+
 def cookie_of(answer: client.Response) -> str:
     value = answer.header("set-cookie")
     name, _, rest = value.partition("=")
