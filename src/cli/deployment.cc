@@ -1,5 +1,8 @@
 #include "cli/deployment.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <map>
 #include <thread>
 
 #include "cli/admin_client.h"
@@ -33,6 +36,32 @@ std::string failure_of(const Json& function) {
   const std::string state = text_of(function, "state");
   if (state != "stale" && state != "failed") return "";
   return text_of(function, "failed_at") + " " + text_of(function, "error");
+}
+
+// Whether a function that is live has the schemas of the revision, each where that has it.
+bool has_schemas(const Json& function, const std::string& name,
+                 const source::DeployedRevision& revision) {
+  const auto found = function.find("schema_digests");
+  std::map<std::string, std::string> digests;
+  if (found != function.end() && found->is_object()) {
+    const auto folder = std::filesystem::path(name).parent_path();
+    for (const auto& [path, digest] : found->items()) {
+      if (digest.is_string()) digests[(folder / path).lexically_normal()] = digest;
+    }
+  }
+  return std::ranges::all_of(revision.files, [&](const source::DeployedFile& file) {
+    const bool is_schema = &file != &revision.module() && &file != revision.sidecar();
+    return !is_schema || digests[file.path] == file.sha256;
+  });
+}
+
+// Whether what answers is the revision, to the last of its files.
+bool is_live(const Json& function, const std::string& name,
+             const source::Deployments::Change& change) {
+  return text_of(function, "state") == "live" &&
+         text_of(function, "digest") == change.revision.module().sha256 &&
+         text_of(function, "sidecar_digest") == change.sidecar_digest &&
+         has_schemas(function, name, change.revision);
 }
 
 // The source that the settings name, else that of the server at the admin address.
@@ -143,12 +172,10 @@ Result<> SourceFlags::wait(const server::Config& config, const std::string& name
       refresh_at = Clock::now() + kRefreshEvery;
     }
     const Json function = TRY(find_function(*config.admin, title));
-    const bool is_this = text_of(function, "digest") == revision.module().sha256 &&
-                         text_of(function, "sidecar_digest") == change.sidecar_digest;
     const bool is_dropped =
         !change.dropped ||
         TRY(find_function(*config.admin, name_of_canary(*change.dropped))).is_null();
-    if (text_of(function, "state") == "live" && is_this && is_dropped) return {};
+    if (is_live(function, name, change) && is_dropped) return {};
     const std::string failure = failure_of(function);
     error = text_of(function, "error");
     if (!failure.empty() && failure != failure_before) return fail("{}", error);

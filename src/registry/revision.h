@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ struct Revision {
   std::shared_ptr<Function> function;
   std::string digest;          // SHA-256 of the artifact, hex
   std::string sidecar_digest;  // and of the sidecar; "" without one, or where it is empty
+  std::map<std::string, std::string> schema_digests;  // and of its schemas, by path beside it
   Manifest manifest;
   ContractKind contract = ContractKind::automatic;  // resolved as far as the artifact tells
   bool is_reactor = false;                          // its handle is called, not its _start

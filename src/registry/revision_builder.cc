@@ -59,7 +59,7 @@ struct RevisionBuilder::Parts {
   ContractKind contract = ContractKind::automatic;
   std::shared_ptr<const JsonSchema> request_schema;
   std::shared_ptr<const JsonSchema> response_schema;
-  std::string schema_texts;
+  std::map<std::string, std::string> schema_digests;  // by path
   std::vector<engine::Mount> mounts;
   std::vector<std::uint8_t> artifact;
   std::string digest;
@@ -77,7 +77,8 @@ struct RevisionBuilder::Parts {
   }
   // Names all that a revision depends on, so that two with one key are the same.
   [[nodiscard]] std::string key(const Sidecar& sidecar) const {
-    std::string text = digest + "\n" + sha256_hex(sidecar.text) + "\n" + sha256_hex(schema_texts);
+    std::string text = digest + "\n" + sha256_hex(sidecar.text);
+    for (const auto& [path, schema] : schema_digests) text += "\n" + schema;
     for (const engine::Mount& mount : mounts) text += "\n" + mount.host;
     return sha256_hex(text);
   }
@@ -85,7 +86,7 @@ struct RevisionBuilder::Parts {
 
 Result<std::shared_ptr<const JsonSchema>> RevisionBuilder::read_schema(const std::string& path,
                                                                        const Order& order,
-                                                                       std::string& texts,
+                                                                       std::string& digest,
                                                                        Outcome& outcome) {
   const std::string folder(folder_of(order.candidate.wasm.path));
   std::string full = fmt::format("{}/{}", folder, path);
@@ -105,9 +106,8 @@ Result<std::shared_ptr<const JsonSchema>> RevisionBuilder::read_schema(const std
     outcome.is_transient = true;
     return fail("schema {}", text.error().message);
   }
-  texts += *text;
-  texts += '\0';
-  auto& shared = schemas_[{path, sha256_hex(*text)}];
+  digest = sha256_hex(*text);
+  auto& shared = schemas_[{path, digest}];
   if (auto schema = shared.lock()) return schema;
   auto schema = TRY(JsonSchema::parse(*text, path));
   shared = schema;
@@ -196,6 +196,7 @@ void RevisionBuilder::make_revision(const Order& order, Parts& parts, Outcome& o
       .function = order.function,
       .digest = std::move(parts.digest),
       .sidecar_digest = order.sidecar.text.empty() ? std::string() : sha256_hex(order.sidecar.text),
+      .schema_digests = std::move(parts.schema_digests),
       .manifest = *order.sidecar.manifest,
       .contract = proof.contract,
       .is_reactor = parts.is_reactor,
@@ -246,7 +247,7 @@ Result<> RevisionBuilder::read_manifest_parts(const Order& order, Parts& parts, 
        {std::pair(&manifest.request_schema, &parts.request_schema),
         std::pair(&manifest.response_schema, &parts.response_schema)}) {
     if (!*path) continue;
-    auto read = read_schema(**path, order, parts.schema_texts, outcome);
+    auto read = read_schema(**path, order, parts.schema_digests[**path], outcome);
     if (!read) return in_sidecar(read.error());
     *schema = std::move(*read);
   }

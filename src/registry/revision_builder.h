@@ -105,7 +105,7 @@ class RevisionBuilder {
   [[nodiscard]] Result<> read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome);
   [[nodiscard]] Result<std::shared_ptr<const JsonSchema>> read_schema(const std::string& path,
                                                                       const Order& order,
-                                                                      std::string& texts,
+                                                                      std::string& digest,
                                                                       Outcome& outcome);
   [[nodiscard]] Result<> read_artifact(const Order& order, Parts& parts, Outcome& outcome);
   // The same without a look at it, where the proof tells; false where it does not.

@@ -52,6 +52,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
                {"reuse", nullptr},
                {"digest", text_or_null(status.digest)},
                {"sidecar_digest", nullptr},
+               {"schema_digests", nullptr},
                {"artifact_bytes", status.artifact_bytes},
                {"published_at", nullptr},
                {"build_ms", nullptr},
@@ -77,6 +78,8 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   if (revision == nullptr) return json;
   if (!base_url.empty()) json["url"] = fmt::format("{}{}", base_url, revision->route);
   json["sidecar_digest"] = text_or_null(revision->sidecar_digest);
+  json["schema_digests"] = Json::object();
+  for (const auto& [path, digest] : revision->schema_digests) json["schema_digests"][path] = digest;
   json["methods"] = revision->manifest.methods;
   json["limits"] = limits_json(revision->manifest.limits);
   json["reuse"] = revision->manifest.reuse;

@@ -23,6 +23,7 @@ std::shared_ptr<const registry::Revision> revision_of(const std::string& name) {
   revision->contract = registry::ContractKind::data;
   revision->manifest.methods = {"GET", "POST"};
   revision->manifest.env = {{"TOKEN", "hush"}};
+  revision->schema_digests = {{"user.json", std::string(64, 'b')}};
   revision->mounts = {{.host = "/srv/data", .guest = "/data", .is_writable = false}};
   revision->function->metrics.record(
       0, {.status = 500, .reason = Reason::trap, .elapsed = std::chrono::milliseconds(3)});
@@ -163,6 +164,7 @@ TEST_F(AdminTest, FunctionsShowWhatIsLiveAndWhyNot) {
   EXPECT_EQ(live.at("url"), "http://127.0.0.1:8000/api/users");
   EXPECT_EQ(live.at("published_at"), "2026-01-02T03:04:05Z");
   EXPECT_EQ(live.at("build_ms"), 2.5);
+  EXPECT_EQ(live.at("schema_digests"), (Json{{"user.json", std::string(64, 'b')}}));
   EXPECT_EQ(live.at("limits").at("timeout_ms"), 10'000);
   EXPECT_TRUE(live.at("error").is_null());
   const auto& broken = json.at("functions").at(1);

@@ -302,8 +302,8 @@ constexpr std::string_view kDocument = R"json({
       "Function": {
         "type": "object",
         "required": ["name", "state", "contract", "route", "url", "methods", "limits", "reuse", "digest",
-          "sidecar_digest", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error", "failed_at",
-          "snapshot", "is_loaded", "in_flight", "canary"],
+          "sidecar_digest", "schema_digests", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error",
+          "failed_at", "snapshot", "is_loaded", "in_flight", "canary"],
         "properties": {
           "name": { "type": "string" },
           "state": { "type": "string", "enum": ["building", "live", "stale", "failed"] },
@@ -324,6 +324,11 @@ constexpr std::string_view kDocument = R"json({
           "sidecar_digest": {
             "type": ["string", "null"],
             "description": "SHA-256 of the sidecar that is live with it"
+          },
+          "schema_digests": {
+            "type": ["object", "null"],
+            "description": "SHA-256 of the schemas that are live with it, by path as the sidecar names them",
+            "additionalProperties": { "type": "string" }
           },
           "artifact_bytes": { "type": "integer" },
           "published_at": { "type": ["string", "null"], "format": "date-time" },

@@ -118,6 +118,17 @@ def test_schemas_come_along(target):
     assert target.server.get("/item").json == {"v": 7}, "what the schema does not name is dropped"
 
 
+def test_waiting_ends_when_a_schema_that_changed_alone_answers(target):
+    sidecar = '[response]\nschema = "item.schema.json"\n'
+    for number in range(20):
+        wanted = "vw"[number % 2]
+        (target.folder / "item.schema.json").write_text(
+            json.dumps({"type": "object", "properties": {wanted: {"type": "integer"}}}))
+        target.deploy("item.wasm", guests.prints(b'{"v":7,"w":8}'), "--name", "api/item",
+                      sidecar=sidecar)
+        assert list(target.server.get("/api/item").json) == [wanted], number
+
+
 def test_what_is_refused_says_why_and_changes_nothing(target):
     target.deploy("hello.wasm", version(1))
     done = target.deploy("hello.wasm", b"no module", code=1)
