@@ -4,7 +4,10 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include "base/file.h"
 #include "cli/canary.h"
@@ -17,10 +20,14 @@ namespace funcd::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Bytes = source::ObjectStore::Bytes;
 
 constexpr const char* kFooter =
-    "Takes the sidecar beside the file along, and the schemas that it names. Each deployment is\n"
-    "kept as a revision: funcd revisions lists them, funcd rollback goes back.\n"
+    "Takes the sidecar beside the file along, and the schemas that it names; where none lies "
+    "there\n"
+    "the function keeps the one that it has, and an empty one takes it away. Each deployment is "
+    "kept\n"
+    "as a revision: funcd revisions lists them, funcd rollback goes back.\n"
     "With --canary the live revision stays, and the new one gets a share of the requests beside\n"
     "it: funcd canary changes the share, funcd promote gives it all, funcd rollback drops it.\n"
     "Exit code: 0 when it is done (with --wait: live), else 1.\n"
@@ -34,6 +41,7 @@ constexpr const char* kFooter =
 constexpr std::uint64_t kArtifactBytesMax = 256ULL << 20;
 constexpr std::uint64_t kSchemaBytesMax = 1ULL << 20;
 constexpr std::string_view kModuleSuffix = ".wasm";
+constexpr std::string_view kSidecarSuffix = ".toml";
 constexpr int kBarCells = 24;
 
 struct Deploy {
@@ -45,39 +53,91 @@ struct Deploy {
   CanaryFlags canary;
 };
 
+// A sidecar, and where the schemas lie that it names.
+struct FoundSidecar {
+  using ReadSchema = std::function<Result<Bytes>(const std::string& path)>;
+  std::string title;
+  Bytes text;
+  ReadSchema read_schema;
+  bool is_kept = false;  // none lies beside the file, so it is that which the function has
+};
+struct Collected {
+  source::Deployments::Files files;
+  std::string kept;  // the sidecar's path when it is kept; else ""
+};
+
+// Nothing where there is none to go with the revision.
+Result<std::optional<FoundSidecar>> find_sidecar(const Deploy& request, const std::string& name,
+                                                 source::ObjectStore& store) {
+  const fs::path beside = fs::path(request.file).replace_extension(kSidecarSuffix);
+  std::error_code ignored;
+  if (fs::exists(beside, ignored)) {
+    const auto read_schema = [folder = beside.parent_path()](const std::string& path) {
+      return read_file(folder / path, kSchemaBytesMax);
+    };
+    return FoundSidecar{.title = beside,
+                        .text = TRY(read_file(beside, registry::kSidecarBytesMax)),
+                        .read_schema = read_schema};
+  }
+  const std::string path = name + std::string(kSidecarSuffix);
+  auto stored = TRY(store.get(path, registry::kSidecarBytesMax));
+  if (!stored || stored->bytes.empty()) return std::nullopt;
+  const auto read_schema =
+      [&store, folder = fs::path(name).parent_path()](const std::string& schema) -> Result<Bytes> {
+    const std::string lies_at = (folder / schema).lexically_normal();
+    auto found = TRY(store.get(lies_at, kSchemaBytesMax));
+    if (!found) return fail("{}: is not there", lies_at);
+    return std::move(found->bytes);
+  };
+  return FoundSidecar{
+      .title = path, .text = std::move(stored->bytes), .read_schema = read_schema, .is_kept = true};
+}
+
+Result<> add_sidecar(const FoundSidecar& sidecar, const std::string& name,
+                     const server::Config& config, source::Deployments::Files& files) {
+  const auto manifest = TRY(registry::parse_manifest(
+      {reinterpret_cast<const char*>(sidecar.text.data()), sidecar.text.size()}, sidecar.title,
+      config.limits, config.ceilings));
+  if (manifest.canary) {
+    return fail("{}: [canary] is written by funcd deploy --canary; remove it", sidecar.title);
+  }
+  std::set<std::string> taken;
+  for (const auto& schema : {manifest.request_schema, manifest.response_schema}) {
+    if (!schema) continue;
+    const std::string path = (fs::path(name).parent_path() / *schema).lexically_normal();
+    if (path.starts_with("..")) {
+      return fail("{}: schema {}: leads out of the source", sidecar.title, *schema);
+    }
+    // A request and its response may have one.
+    if (!taken.insert(path).second) continue;
+    files.push_back({path, TRY(sidecar.read_schema(*schema))});
+  }
+  files.push_back({name + std::string(kSidecarSuffix), sidecar.text});
+  return {};
+}
+
 // The files of the function, under the paths that they get in the source. Checked as far as they
 // can be without a compiler.
-Result<source::Deployments::Files> collect(const Deploy& request, const std::string& name,
-                                           const server::Config& config) {
-  source::Deployments::Files files;
+Result<Collected> collect(const Deploy& request, const std::string& name,
+                          const server::Config& config, source::ObjectStore& store) {
+  Collected collected;
   auto module = TRY(read_file(request.file, kArtifactBytesMax));
   if (auto checked = registry::check_artifact(module); !checked) {
     return fail("{}: {}", request.file, checked.error().message);
   }
-  const std::string stem = request.file.substr(0, request.file.size() - kModuleSuffix.size());
-  const std::string sidecar_file = stem + ".toml";
-  std::error_code ignored;
-  if (fs::exists(sidecar_file, ignored)) {
-    auto text = TRY(read_file(sidecar_file, registry::kSidecarBytesMax));
-    const auto manifest =
-        TRY(registry::parse_manifest({reinterpret_cast<const char*>(text.data()), text.size()},
-                                     sidecar_file, config.limits, config.ceilings));
-    for (const auto& schema : {manifest.request_schema, manifest.response_schema}) {
-      if (!schema) continue;
-      const fs::path beside = fs::path(request.file).parent_path() / *schema;
-      const fs::path path = (fs::path(name).parent_path() / *schema).lexically_normal();
-      if (path.string().starts_with("..")) {
-        return fail("{}: schema {}: leads out of the source", sidecar_file, *schema);
-      }
-      files.push_back({path.string(), TRY(read_file(beside.string(), kSchemaBytesMax))});
+  if (const auto sidecar = TRY(find_sidecar(request, name, store))) {
+    auto& files = collected.files;
+    if (auto added = add_sidecar(*sidecar, name, config, files); !added) {
+      if (!sidecar->is_kept) return fail(added.error());
+      return fail(
+          "{}; that is the sidecar of {} in the source, as {} has none beside it: correct "
+          "it, or put another beside the file, an empty one for none",
+          added.error().message, name, request.file);
     }
-    if (manifest.canary) {
-      return fail("{}: [canary] is written by funcd deploy --canary; remove it", sidecar_file);
-    }
-    files.push_back({name + ".toml", std::move(text)});
+    if (sidecar->is_kept) collected.kept = sidecar->title;
   }
-  files.push_back({name + std::string(kModuleSuffix), std::move(module)});
-  return files;
+  collected.files.push_back({name + std::string(kModuleSuffix), std::move(module)});
+  return collected;
 }
 
 // On a terminal only, in one line that is drawn again and again.
@@ -121,20 +181,21 @@ Result<> deploy(const Deploy& request, server::Config config) {
   }
   const auto share = request.canary.share();
   const auto opened = TRY(request.source.open(std::move(config)));
-  const auto files = TRY(collect(request, name, opened.config));
+  const auto collected = TRY(collect(request, name, opened.config, *opened.store));
   const std::string before = TRY(request.source.failure_before(opened.config, name));
   Result<source::Deployments::Change> change;
   {
     Progress progress(fmt::format("uploading {}", name));
     change = source::Deployments(*opened.store)
-                 .deploy(name, files, share, [&progress](std::uint64_t sent, std::uint64_t total) {
-                   progress.draw(sent, total);
-                 });
+                 .deploy(name, collected.files, share,
+                         [&progress](std::uint64_t sent, std::uint64_t total) {
+                           progress.draw(sent, total);
+                         });
   }
   if (!change) return fail(change.error());
   // What the function itself has failed for is no news of its canary.
   TRY(request.source.wait(opened.config, name, *change, share ? "" : before));
-  request.source.tell(name, *change, opened.source);
+  request.source.tell(name, *change, opened.source, collected.kept);
   return {};
 }
 

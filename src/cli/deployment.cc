@@ -142,10 +142,15 @@ Result<std::string> SourceFlags::failure_before(const server::Config& config,
 }
 
 void SourceFlags::tell(const std::string& name, const source::Deployments::Change& change,
-                       const std::string& source) const {
+                       const std::string& source, const std::string& kept_sidecar) const {
   // What has been waited for is live.
-  print(is_json_ ? server::json_text(json_of(name, change, source, is_waiting_))
-                 : told(name, change, source, is_waiting_));
+  if (is_json_) {
+    Json json = json_of(name, change, source, is_waiting_);
+    if (!kept_sidecar.empty()) json["kept_sidecar"] = kept_sidecar;
+    return print(server::json_text(json));
+  }
+  print(told(name, change, source, is_waiting_));
+  if (!kept_sidecar.empty()) print(fmt::format("{}: keeps {}\n", name, kept_sidecar));
 }
 
 Result<> SourceFlags::wait(const server::Config& config, const std::string& name,

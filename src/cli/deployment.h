@@ -35,9 +35,9 @@ class SourceFlags {
                               const source::Deployments::Change& change,
                               const std::string& failure_before) const;
   // Prints what a change has come to, once it has been waited for: "hello: revision 2 is live on
-  // ./functions".
+  // ./functions"; and which sidecar it has kept, if any.
   void tell(const std::string& name, const source::Deployments::Change& change,
-            const std::string& source) const;
+            const std::string& source, const std::string& kept_sidecar = "") const;
 
  private:
   ConfigFlags flags_;

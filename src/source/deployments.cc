@@ -134,7 +134,8 @@ Result<Deployments::Change> Deployments::change(const std::string& name, IfMissi
                   .canary = record.canary,
                   .dropped = {}};
     const DeployedFile* sidecar = change.revision.sidecar();
-    if (sidecar != nullptr) change.sidecar_digest = sidecar->sha256;
+    const bool says_something = sidecar != nullptr && sidecar->bytes > 0;
+    if (says_something) change.sidecar_digest = sidecar->sha256;
     if (record.canary && record.canary->number == number) {
       const Files files = TRY(content_of(name, change.revision));
       const std::string_view own = sidecar == nullptr ? "" : text_of(files[files.size() - 2].bytes);

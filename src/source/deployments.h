@@ -27,8 +27,9 @@ class Deployments {
 
   // What a change has come to.
   struct Change {
-    DeployedRevision revision;             // that it was about
-    std::string sidecar_digest;            // as that lies in the source now; "" without one
+    DeployedRevision revision;  // that it was about
+    std::string
+        sidecar_digest;  // as that lies in the source now; "" without one, or where it is empty
     std::optional<DeployedCanary> canary;  // of the function now
     std::optional<std::uint64_t> dropped;  // the canary that it had before and has no more
   };

@@ -7,6 +7,8 @@ import pytest
 
 from funcd import guests
 from funcd.binary import clean_environment, funcd
+from funcd.bucket import Bucket
+from funcd.folder import Folder
 from funcd.waiting import wait_until
 
 
@@ -21,8 +23,13 @@ def body(number: int) -> bytes:
 class Target:
     """A source, a server on it, and the commands that change it."""
 
-    def __init__(self, source: str, server, env: dict, folder):
-        self.source = source
+    def __init__(self, storage: Folder | Bucket, server, folder):
+        self.storage = storage
+        self.is_bucket = isinstance(storage, Bucket)
+        self.source = storage.url if self.is_bucket else str(storage.path)
+        env = {}
+        if self.is_bucket:
+            env = storage.gateway.environment | {"FUNCD_S3_ENDPOINT": storage.gateway.url}
         self.server = server
         self.env = clean_environment(**env)
         self.folder = folder
@@ -43,6 +50,16 @@ class Target:
         waiting = ["--wait", "--admin", "%s:%d" % self.server.admin_address] if wait else []
         return self.run("deploy", file, *flags, *waiting, code=code)
 
+    # Past funcd deploy, as people do it.
+    def put(self, path: str, content: bytes | str) -> None:
+        put = self.storage.put if self.is_bucket else self.storage.put_file
+        put(path, content)
+
+    def read(self, path: str) -> bytes:
+        if self.is_bucket:
+            return self.storage.get(path)
+        return (self.storage / path).read_bytes()
+
     def rollback(self, name: str, *number):
         return self.run("rollback", name, *number, "--wait", "--admin",
                         "%s:%d" % self.server.admin_address)
@@ -56,12 +73,11 @@ def target(request, tmp_path) -> Target:
     if request.param == "folder":
         folder = request.getfixturevalue("folder")
         server = request.getfixturevalue("start")()
-        return Target(str(folder.path), server, {}, tmp_path / "work")
+        return Target(folder, server, tmp_path / "work")
     bucket = request.getfixturevalue("bucket")
     bucket.put("README", "something has to be there")
     server = request.getfixturevalue("start_on")(bucket, poll="10m")
-    env = bucket.gateway.environment | {"FUNCD_S3_ENDPOINT": bucket.gateway.url}
-    return Target(bucket.url, server, env, tmp_path / "work")
+    return Target(bucket, server, tmp_path / "work")
 
 
 def test_deploy_and_roll_back(target):
@@ -104,11 +120,51 @@ def test_the_sidecar_belongs_to_the_revision(target):
     target.deploy("hello.wasm", guests.echoes_data(), "--name", "api/hello",
                   sidecar='route = "/greet"\n[input]\nv = 2\n')
     assert target.server.get("/greet").body == b'{"v":2}', "the module is the same"
-    target.deploy("hello.wasm", version(3), "--name", "api/hello")
+    target.deploy("hello.wasm", version(3), "--name", "api/hello", sidecar="")
     assert target.server.get("/greet").status == 404
-    assert target.server.get("/api/hello").body == body(3), "the old sidecar is gone"
+    assert target.server.get("/api/hello").body == body(3), "an empty one takes it away"
     target.rollback("api/hello", 1)
     assert target.server.get("/greet").body == b'{"v":1}'
+
+
+def test_without_a_sidecar_the_function_keeps_its_own(target):
+    """Here one that was written by hand, in the source, and never deployed."""
+    (target.folder / "item.schema.json").write_text('{"type":"object","properties":{"v":{}}}')
+    sidecar = ('[env]\nA = "1"\n[request]\nschema = "item.schema.json"\n'
+               '[response]\nschema = "item.schema.json"\n')
+    target.put("api/item.schema.json", '{"type":"object","properties":{"w":{}}}')
+    target.put("api/item.toml", sidecar)
+    target.put("api/item.wasm", guests.prints(b'{"v":1,"w":1}'))
+    target.server.admin("/v1/source/refresh", method="POST")
+    wait_until(lambda: target.server.get("/api/item").status == 200, "it is live")
+    for number in (2, 3):
+        done = target.deploy("item.wasm", guests.prints(f'{{"v":{number},"w":{number}}}'),
+                             "--name", "api/item")
+        assert done.stdout.decode().splitlines()[1:] == ["api/item: keeps api/item.toml"]
+        assert target.server.get("/api/item").json == {"w": number}
+    assert target.read("api/item.toml") == sidecar.encode()
+    # As a canary too, and in JSON.
+    done = target.deploy("item.wasm", guests.prints(b'{"v":4,"w":4}'), "--name", "api/item",
+                         "--canary", "100%", "--json")
+    assert json.loads(done.stdout)["kept_sidecar"] == "api/item.toml"
+    assert target.server.get("/api/item").json == {"w": 4}
+    # It belongs to the revision: it comes back with it.
+    target.deploy("item.wasm", guests.prints(b'{"v":5}'), "--name", "api/item", sidecar="")
+    assert target.read("api/item.toml") == b""
+    done = target.deploy("item.wasm", guests.prints(b'{"v":6}'), "--name", "api/item")
+    assert "keeps" not in done.stdout.decode(), "there is none"
+    target.rollback("api/item", 3)
+    assert target.server.get("/api/item").json == {"w": 3}
+
+
+def test_a_kept_sidecar_that_is_wrong_is_told(target):
+    target.put("hello.toml", "rouet = 1\n")
+    done = target.deploy("hello.wasm", version(1), code=1)
+    assert "hello.toml:1: unknown key 'rouet'" in done.stderr
+    assert "that is the sidecar of hello in the source" in done.stderr
+    assert target.read("hello.toml") == b"rouet = 1\n"
+    target.deploy("hello.wasm", version(1), sidecar="")
+    assert target.server.get("/hello").body == body(1)
 
 
 def test_schemas_come_along(target):
@@ -185,8 +241,7 @@ def test_several_at_once_each_get_a_number_and_the_last_one_stays(target):
 def test_what_lay_there_before_is_the_first_revision(bucket, start_on, tmp_path):
     bucket.put("hello.wasm", version(1))
     server = start_on(bucket)
-    env = bucket.gateway.environment | {"FUNCD_S3_ENDPOINT": bucket.gateway.url}
-    target = Target(bucket.url, server, env, tmp_path / "work")
+    target = Target(bucket, server, tmp_path / "work")
     target.deploy("hello.wasm", version(2))
     assert [each["note"] for each in target.revisions("hello")] == ["found", "deployed"]
     target.rollback("hello")
@@ -197,8 +252,7 @@ def test_a_sidecar_waits_for_its_module(bucket, start_on, tmp_path):
     """A deployment that is cut short between the two changes nothing."""
     bucket.put("README", "x")
     server = start_on(bucket)
-    env = bucket.gateway.environment | {"FUNCD_S3_ENDPOINT": bucket.gateway.url}
-    target = Target(bucket.url, server, env, tmp_path / "work")
+    target = Target(bucket, server, tmp_path / "work")
     target.deploy("hello.wasm", version(1), sidecar="[limits]\nconcurrency = 3\n")
     bucket.put("hello.toml", 'route = "/elsewhere"\n', {"x-amz-meta-funcd-module": "0" * 64})
     wait_until(lambda: "hello.toml" in server.problems(), "it is reported")
@@ -211,7 +265,7 @@ def test_a_sidecar_waits_for_its_module(bucket, start_on, tmp_path):
 
 def test_old_revisions_go(folder, start, tmp_path):
     server = start()
-    target = Target(str(folder.path), server, {}, tmp_path / "work")
+    target = Target(folder, server, tmp_path / "work")
     for number in range(53):
         target.deploy("hello.wasm", version(number), wait=False)
     numbers = [each["number"] for each in target.revisions("hello")]
