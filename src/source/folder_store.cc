@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include "base/descriptor.h"
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "source/object_store.h"
+#include "source/staging.h"
 
 namespace funcd::source {
 namespace {
@@ -67,6 +69,7 @@ class FolderStore final : public ObjectStore {
                       const std::string& version) override {
     constexpr std::uint64_t kRecordBytesMax = 16ULL << 20;
     const std::string file = path_of(path);
+    const Staging staging = TRY(Staging::begin(folder_));
     TRY(make_parents(file));
     const std::string lock = fs::path(file).parent_path() / ".lock";
     const Descriptor fd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
@@ -83,6 +86,7 @@ class FolderStore final : public ObjectStore {
     const std::string file = path_of(path);
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) {
+      const Staging staging = TRY(Staging::begin(folder_));
       TRY(make_parents(file));
       TRY(write_file(file, bytes));
     }
@@ -94,16 +98,19 @@ class FolderStore final : public ObjectStore {
   Result<> publish(std::span<const File> files) override {
     std::vector<std::string> staged;
     std::vector<std::string> targets;
+    Staging staging = TRY(Staging::begin(folder_));
     for (const File& file : files) {
       targets.push_back(path_of(file.path));
       TRY(make_parents(targets.back()));
-      const fs::path path(targets.back());
-      staged.push_back(path.parent_path() /
-                       fmt::format(".{}.{}.deploy", path.filename().string(), ::getpid()));
+      staged.push_back(Staging::path_for(targets.back()));
       TRY(write_file(staged.back(), file.bytes));
     }
-    const FolderLock lock(folder_, FolderLock::Kind::to_replace, kLookMax);
-    return rename_all(staged, targets);
+    {
+      const FolderLock lock(folder_, FolderLock::Kind::to_replace, kLookMax);
+      TRY(rename_all(staged, targets));
+    }
+    std::move(staging).clear(folders_);
+    return {};
   }
 
   Result<std::vector<std::string>> list(const std::string& prefix) override {
@@ -130,15 +137,17 @@ class FolderStore final : public ObjectStore {
   [[nodiscard]] std::string path_of(const std::string& path) const {
     return fmt::format("{}/{}", folder_, path);
   }
-  static Result<> make_parents(const std::string& file) {
+  Result<> make_parents(const std::string& file) {
     std::error_code error;
     const fs::path folder = fs::path(file).parent_path();
     fs::create_directories(folder, error);
     if (error) return fail("{}: cannot be made: {}", folder.string(), error.message());
+    folders_.insert(folder);
     return {};
   }
 
   std::string folder_;
+  std::set<std::string> folders_;  // that something was written to
 };
 
 }  // namespace
