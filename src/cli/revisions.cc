@@ -13,9 +13,8 @@ namespace funcd::cli {
 namespace {
 
 constexpr const char* kRevisionsFooter =
-    "Lists what funcd deploy has put into the source, newest last. '*' is what the source has "
-    "live,\n"
-    "'+' its canary.\n"
+    "Lists what funcd deploy has put into the source, newest last. '*' is what lies there for all\n"
+    "requests, by its content; without one somebody has changed that by hand. '+' is the canary.\n"
     "\n"
     "Examples:\n"
     "  funcd revisions hello\n"
@@ -51,37 +50,56 @@ nlohmann::ordered_json canary_json(const source::DeploymentRecord& record, std::
   return {{"weight", record.canary->share.weight}, {"sticky", record.canary->share.sticky}};
 }
 
-Result<> list(const Revisions& request, server::Config config) {
-  const auto opened = TRY(request.source.open(std::move(config)));
-  const auto record = TRY(source::Deployments(*opened.store).read(request.name));
-  if (!record) {
-    return fail("{}: has no revisions in {}; funcd deploy makes some", request.name, opened.source);
+// `live` is the revision that lies in the source; nothing when that is none.
+void print_list(const source::DeploymentRecord& record, std::optional<std::uint64_t> live) {
+  for (const auto& revision : record.revisions) {
+    const bool is_canary = record.canary && record.canary->number == revision.number;
+    print(fmt::format("{} {:>4}  {}  {}  {:>9}  {}{}\n",
+                      revision.number == live ? '*'
+                      : is_canary             ? '+'
+                                              : ' ',
+                      revision.number, revision.at, revision.module().sha256.substr(0, kDigestTold),
+                      server::approximate_size(revision.module().bytes), revision.note,
+                      is_canary ? ", canary for " + record.canary->share.weight : ""));
   }
-  if (!request.source.is_json()) {
-    for (const auto& revision : record->revisions) {
-      const bool is_canary = record->canary && record->canary->number == revision.number;
-      print(fmt::format("{} {:>4}  {}  {}  {:>9}  {}{}\n",
-                        revision.number == record->live ? '*'
-                        : is_canary                     ? '+'
-                                                        : ' ',
-                        revision.number, revision.at,
-                        revision.module().sha256.substr(0, kDigestTold),
-                        server::approximate_size(revision.module().bytes), revision.note,
-                        is_canary ? ", canary for " + record->canary->share.weight : ""));
-    }
-    return {};
+  if (!live) {
+    print(
+        fmt::format("{0}: what is live was not deployed: {0}.wasm or {0}.toml was changed by "
+                    "hand\n",
+                    record.function));
   }
+}
+
+nlohmann::ordered_json json_of(const source::DeploymentRecord& record,
+                               std::optional<std::uint64_t> live) {
   nlohmann::ordered_json revisions = nlohmann::ordered_json::array();
-  for (const auto& revision : record->revisions) {
+  for (const auto& revision : record.revisions) {
     revisions.push_back({{"number", revision.number},
-                         {"is_live", revision.number == record->live},
-                         {"canary", canary_json(*record, revision.number)},
+                         {"is_live", revision.number == live},
+                         {"canary", canary_json(record, revision.number)},
                          {"at", revision.at},
                          {"digest", revision.module().sha256},
                          {"artifact_bytes", revision.module().bytes},
                          {"note", revision.note}});
   }
-  print(server::json_text({{"function", record->function}, {"revisions", revisions}}));
+  return {{"function", record.function},
+          {"is_changed_by_hand", !live},
+          {"revisions", std::move(revisions)}};
+}
+
+Result<> list(const Revisions& request, server::Config config) {
+  const auto opened = TRY(request.source.open(std::move(config)));
+  source::Deployments deployments(*opened.store);
+  const auto record = TRY(deployments.read(request.name));
+  if (!record) {
+    return fail("{}: has no revisions in {}; funcd deploy makes some", request.name, opened.source);
+  }
+  const auto live = TRY(deployments.find_live(*record));
+  if (request.source.is_json()) {
+    print(server::json_text(json_of(*record, live)));
+  } else {
+    print_list(*record, live);
+  }
   return {};
 }
 

@@ -87,6 +87,25 @@ Result<std::optional<DeploymentRecord>> Deployments::read(const std::string& nam
   return TRY(read_versioned(name)).record;
 }
 
+Result<std::optional<std::uint64_t>> Deployments::find_live(const DeploymentRecord& record) {
+  const auto digest_of = [this, &record](std::string_view suffix) {
+    return store_.digest_of(record.function + std::string(suffix), kFileBytesMax);
+  };
+  const auto module = TRY(digest_of(kModuleSuffix));
+  // An empty sidecar says the same as none.
+  const std::string nothing = sha256_hex("");
+  const std::string sidecar = TRY(digest_of(kSidecarSuffix)).value_or(nothing);
+  const auto lies_there = [&](const DeployedRevision& revision) {
+    const DeployedFile* own = revision.sidecar();
+    return revision.module().sha256 == module && (own ? own->sha256 : nothing) == sidecar;
+  };
+  // Of several that are the same it is the one that is recorded.
+  if (lies_there(*record.find(record.live))) return record.live;
+  const auto found = std::find_if(record.revisions.rbegin(), record.revisions.rend(), lies_there);
+  if (found == record.revisions.rend()) return std::nullopt;
+  return found->number;
+}
+
 Result<> Deployments::keep(const std::string& name, const Files& files,
                            const ObjectStore::OnProgress& on_progress) {
   for (const auto& file : files) {

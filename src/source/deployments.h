@@ -25,6 +25,10 @@ class Deployments {
   // Nothing when the function was never deployed this way.
   [[nodiscard]] Result<std::optional<DeploymentRecord>> read(const std::string& name);
 
+  // Which revision lies in the source, by the content of module and sidecar; nothing when that is
+  // none, as somebody has changed it by hand.
+  [[nodiscard]] Result<std::optional<std::uint64_t>> find_live(const DeploymentRecord& record);
+
   // What a change has come to.
   struct Change {
     DeployedRevision revision;  // that it was about

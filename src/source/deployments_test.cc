@@ -213,6 +213,38 @@ TEST_F(DeploymentsTest, WhatSomebodyPutThereByHandStays) {
               ElementsAre("hello.wasm", "hello@1.wasm", "hello@7.wasm", "hello@x.wasm"));
 }
 
+TEST_F(DeploymentsTest, WhatIsLiveIsWhatLiesThere) {
+  ASSERT_TRUE(deploy("one"));
+  ASSERT_TRUE(deployments_.deploy("hello", files("two", "x = 1\n"), {}, nullptr));
+  ASSERT_TRUE(deployments_.deploy("hello", files("two", "x = 1\n"), {}, nullptr));
+  const auto live = [this] {
+    const auto record = deployments_.read("hello");
+    EXPECT_TRUE(record && *record);
+    const auto found = deployments_.find_live(**record);
+    EXPECT_TRUE(found);
+    return *found;
+  };
+  EXPECT_EQ(live(), 3U);
+  ASSERT_TRUE(deployments_.roll_back("hello", 2));
+  EXPECT_EQ(live(), 2U) << "of two that are the same it is the one that is recorded";
+  store_.files["hello.wasm"] = "one";
+  EXPECT_EQ(live(), std::nullopt) << "that one had no sidecar";
+  store_.files["hello.toml"] = "";
+  EXPECT_EQ(live(), 1U);
+  store_.files["hello.wasm"] = "another one";
+  EXPECT_EQ(live(), std::nullopt);
+  store_.files.erase("hello.wasm");
+  EXPECT_EQ(live(), std::nullopt);
+}
+
+TEST_F(DeploymentsTest, AnEmptySidecarIsNone) {
+  Deployments::Files both = files("one");
+  both.insert(both.begin(), {"hello.toml", {}});
+  const auto change = deployments_.deploy("hello", both, {}, nullptr);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->sidecar_digest, "");
+}
+
 TEST_F(DeploymentsTest, SchemasOfACanaryAreItsOwn) {
   Deployments::Files both = files("one", "x = 1\n");
   both.insert(both.begin(), {"item.schema.json", bytes_of("{}")});

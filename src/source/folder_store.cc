@@ -152,6 +152,13 @@ class FolderStore final : public ObjectStore {
 
 }  // namespace
 
+Result<std::optional<std::string>> ObjectStore::digest_of(const std::string& path,
+                                                          std::uint64_t bytes_max) {
+  const auto stored = TRY(get(path, bytes_max));
+  if (!stored) return std::nullopt;
+  return sha256_hex(stored->bytes);
+}
+
 Result<std::unique_ptr<ObjectStore>> open_folder_store(const std::string& folder) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) {

@@ -33,6 +33,9 @@ class ObjectStore {
   // Nothing when it is not there.
   [[nodiscard]] virtual Result<std::optional<Stored>> get(const std::string& path,
                                                           std::uint64_t bytes_max) = 0;
+  // The SHA-256 of a file's content, hex; nothing when it is not there.
+  [[nodiscard]] virtual Result<std::optional<std::string>> digest_of(const std::string& path,
+                                                                     std::uint64_t bytes_max);
   // Writes a file when it is of that version still; "" for one that must not be there yet. False,
   // with nothing written, when somebody else was faster.
   [[nodiscard]] virtual Result<bool> put_if(const std::string& path,

@@ -201,6 +201,20 @@ def test_what_is_refused_says_why_and_changes_nothing(target):
     assert target.server.wait_state("hello", "live")["error"] is None
 
 
+def test_what_was_changed_by_hand_is_no_revision(target):
+    target.deploy("hello.wasm", version(1))
+    target.deploy("hello.wasm", version(2))
+    target.put("hello.wasm", version(3))
+    assert not [each for each in target.revisions("hello") if each["is_live"]]
+    assert json.loads(target.run("revisions", "hello", "--json").stdout)["is_changed_by_hand"]
+    told = target.run("revisions", "hello").stdout.decode()
+    assert "*" not in told
+    assert "hello: what is live was not deployed: hello.wasm or hello.toml was changed" in told
+    target.put("hello.wasm", version(1))
+    assert [each["number"] for each in target.revisions("hello") if each["is_live"]] == [1]
+    assert not json.loads(target.run("revisions", "hello", "--json").stdout)["is_changed_by_hand"]
+
+
 def test_names_and_numbers_that_are_not_there(target):
     done = target.run("revisions", "hello", code=1)
     assert "hello: has no revisions in" in done.stderr
