@@ -23,11 +23,9 @@ namespace fs = std::filesystem;
 using Bytes = source::ObjectStore::Bytes;
 
 constexpr const char* kFooter =
-    "Takes the sidecar beside the file along, and the schemas that it names; where none lies "
-    "there\n"
-    "the function keeps the one that it has, and an empty one takes it away. Each deployment is "
-    "kept\n"
-    "as a revision: funcd revisions lists them, funcd rollback goes back.\n"
+    "Takes the sidecar beside the file along, and the schemas that it names. Where none lies\n"
+    "there the function keeps the one that it has; an empty one takes it away. Each deployment is\n"
+    "kept as a revision: funcd revisions lists them, funcd rollback goes back.\n"
     "With --canary the live revision stays, and the new one gets a share of the requests beside\n"
     "it: funcd canary changes the share, funcd promote gives it all, funcd rollback drops it.\n"
     "Exit code: 0 when it is done (with --wait: live), else 1.\n"

@@ -31,9 +31,8 @@ class Deployments {
 
   // What a change has come to.
   struct Change {
-    DeployedRevision revision;  // that it was about
-    std::string
-        sidecar_digest;  // as that lies in the source now; "" without one, or where it is empty
+    DeployedRevision revision;   // that it was about
+    std::string sidecar_digest;  // as it lies in the source now; "" of none, or an empty one
     std::optional<DeployedCanary> canary;  // of the function now
     std::optional<std::uint64_t> dropped;  // the canary that it had before and has no more
   };
