@@ -22,10 +22,15 @@ def in_flight(server, name: str, count: int = 1) -> bool:
     return server.functions()[name]["in_flight"] == count
 
 
+def default_hangup() -> None:
+    """Whoever runs the tests may have it ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_request_in_flight_is_answered(folder, start, number):
     folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
-    server = start()
+    server = start(preexec=default_hangup)
     with server.connect() as connection:
         connection.send(format_request("GET", "/slow"))
         wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
@@ -41,7 +46,7 @@ def test_the_request_in_flight_is_answered(folder, start, number):
 
 def test_a_terminal_that_closes_says_so_twice(folder, start):
     folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
-    server = start()
+    server = start(preexec=default_hangup)
     with server.connect() as connection:
         connection.send(format_request("GET", "/slow"))
         wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
