@@ -80,9 +80,8 @@ Result<std::optional<FoundSidecar>> find_sidecar(const Deploy& request, const st
   const std::string path = name + std::string(kSidecarSuffix);
   auto stored = TRY(store.get(path, registry::kSidecarBytesMax));
   if (!stored || stored->bytes.empty()) return std::nullopt;
-  const auto read_schema =
-      [&store, folder = fs::path(name).parent_path()](const std::string& schema) -> Result<Bytes> {
-    const std::string lies_at = (folder / schema).lexically_normal();
+  const auto read_schema = [&store, &name](const std::string& schema) -> Result<Bytes> {
+    const std::string lies_at = schema_path(name, schema);
     auto found = TRY(store.get(lies_at, kSchemaBytesMax));
     if (!found) return fail("{}: is not there", lies_at);
     return std::move(found->bytes);
@@ -102,7 +101,7 @@ Result<> add_sidecar(const FoundSidecar& sidecar, const std::string& name,
   std::set<std::string> taken;
   for (const auto& schema : {manifest.request_schema, manifest.response_schema}) {
     if (!schema) continue;
-    const std::string path = (fs::path(name).parent_path() / *schema).lexically_normal();
+    const std::string path = schema_path(name, *schema);
     if (path.starts_with("..")) {
       return fail("{}: schema {}: leads out of the source", sidecar.title, *schema);
     }

@@ -44,9 +44,8 @@ bool has_schemas(const Json& function, const std::string& name,
   const auto found = function.find("schema_digests");
   std::map<std::string, std::string> digests;
   if (found != function.end() && found->is_object()) {
-    const auto folder = std::filesystem::path(name).parent_path();
     for (const auto& [path, digest] : found->items()) {
-      if (digest.is_string()) digests[(folder / path).lexically_normal()] = digest;
+      if (digest.is_string()) digests[schema_path(name, path)] = digest;
     }
   }
   return std::ranges::all_of(revision.files, [&](const source::DeployedFile& file) {
@@ -101,6 +100,10 @@ Json json_of(const std::string& name, const source::Deployments::Change& change,
 }
 
 }  // namespace
+
+std::string schema_path(const std::string& function, const std::string& schema) {
+  return (std::filesystem::path(function).parent_path() / schema).lexically_normal();
+}
 
 SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
     : flags_(

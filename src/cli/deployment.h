@@ -10,6 +10,9 @@
 
 namespace funcd::cli {
 
+// Where a schema lies in the source: a sidecar names it from beside its function.
+[[nodiscard]] std::string schema_path(const std::string& function, const std::string& schema);
+
 // What deploy, canary, promote, rollback and revisions have in common: the source that they change,
 // the server that they wait for, and --json. Owned by the verb's action.
 class SourceFlags {

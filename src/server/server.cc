@@ -254,15 +254,13 @@ void Server::await_first_scan() {
 void Server::await_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
-    // A terminal that closes may say so twice: by its shell, and by the kernel.
-    const bool is_repeated = is_draining_ && signal == SIGHUP;
-    if (is_draining_ && !is_repeated) {
-      log::warn("stopped", {{"cause", "a second signal"}});
-      _exit(128 + signal);
-    }
-    if (!is_repeated) {
+    if (!is_draining_) {
       log::info("draining", {{"cause", name_of_signal(signal)}});
       begin_drain();
+    } else if (signal !=
+               SIGHUP) {  // a terminal that closes may say so twice: its shell, the kernel
+      log::warn("stopped", {{"cause", "a second signal"}});
+      _exit(128 + signal);
     }
     await_signals();
   });

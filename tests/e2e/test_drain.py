@@ -1,5 +1,6 @@
 """SIGTERM, SIGINT, SIGHUP: what is in flight is answered, nothing new is accepted, exit code 0."""
 
+import contextlib
 import signal
 import socket
 
@@ -22,6 +23,18 @@ def in_flight(server, name: str, count: int = 1) -> bool:
     return server.functions()[name]["in_flight"] == count
 
 
+@contextlib.contextmanager
+def in_flight_on(folder, start, **options):
+    """A server, and a connection whose request is answered after 0.7 s."""
+    folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
+    server = start(**options)
+    with server.connect() as connection:
+        connection.send(format_request("GET", "/slow"))
+        wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
+        server.may_die = True
+        yield server, connection
+
+
 def default_hangup() -> None:
     """Whoever runs the tests may have it ignored."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -29,12 +42,7 @@ def default_hangup() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_request_in_flight_is_answered(folder, start, number):
-    folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
-    server = start(preexec=default_hangup)
-    with server.connect() as connection:
-        connection.send(format_request("GET", "/slow"))
-        wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
-        server.may_die = True
+    with in_flight_on(folder, start, preexec=default_hangup) as (server, connection):
         server.process.send_signal(number)
         wait_until(lambda: refuses(server.address), "no new connection is accepted", 0.6)
         answer = connection.receive()
@@ -45,12 +53,7 @@ def test_the_request_in_flight_is_answered(folder, start, number):
 
 
 def test_a_terminal_that_closes_says_so_twice(folder, start):
-    folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
-    server = start(preexec=default_hangup)
-    with server.connect() as connection:
-        connection.send(format_request("GET", "/slow"))
-        wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
-        server.may_die = True
+    with in_flight_on(folder, start, preexec=default_hangup) as (server, connection):
         server.process.send_signal(signal.SIGHUP)
         wait_until(lambda: server.admin("/readyz").status == 503, "/readyz is 503", 0.6)
         server.process.send_signal(signal.SIGHUP)
@@ -82,12 +85,7 @@ def test_idle_connections_do_not_delay_the_end(folder, start):
 
 
 def test_readiness_ends_before_the_server_does(folder, start):
-    folder.put("slow", guests.sleeps(0.7, '{"slow":1}'))
-    server = start()
-    with server.connect() as connection:
-        connection.send(format_request("GET", "/slow"))
-        wait_until(lambda: in_flight(server, "slow"), "the request is in flight")
-        server.may_die = True
+    with in_flight_on(folder, start) as (server, connection):
         server.terminate()
         wait_until(lambda: server.admin("/readyz").status == 503, "/readyz is 503", 0.6)
         assert connection.receive().json == {"slow": 1}

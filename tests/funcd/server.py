@@ -186,4 +186,6 @@ class Server:
                 raise AssertionError("the server did not end 40 s after SIGTERM:\n"
                                      + self.stderr.text[-4000:]) from None
             assert code == 0, f"exit code {code} after SIGTERM:\n{self.stderr.text[-6000:]}"
+        elif self.is_alive():
+            self.kill()
         check_stderr(self.stderr.text)
