@@ -5,7 +5,8 @@
 //   engine_floor FILE.wasm [--env KEY=VALUE]... [--stdin TEXT] [--snapshot cold|warm]
 //                [--instances spare|fresh] [--seconds S | --runs N] [--expect TEXT]
 //
-// --snapshot starts each run from a snapshot, which is made first with the same stdin; of a
+// --snapshot starts each run from a snapshot, which is made first with the same stdin, and where it
+// is warm with the same environment; of a
 // component, by one request. Instances are those that earlier runs have left, where they can be, or
 // with `--instances fresh` made for each run. --runs makes that many runs and no others, so that
 // what a run takes can be counted: the instructions of N and of 2 N runs under callgrind differ by
@@ -113,6 +114,9 @@ Result<std::vector<std::uint8_t>> snapshot_of(const engine::Engine& engine,
   engine::RunInput input;
   input.input.args.add("function");
   input.stdin_bytes = options.stdin_text;
+  if (warm_up == engine::WarmUp::one_call) {
+    for (const std::string& entry : options.env) input.input.env.add(entry);
+  }
   const auto left = build.run(input);
   if (left.ending.kind != engine::EndKind::returned) {
     return fail("{} failed: {}", build.last_call(), left.ending.message);

@@ -47,6 +47,8 @@ BARS = (
     Bar("funcd/gojson-reactor", "funcd/cjson", 2.5, "gojson as a reactor / cjson"),
     Bar("funcd/gojson-snapshot", "funcd/gojson", 1 / 4, "gojson from a snapshot / plainly"),
     Bar("funcd/gojson-snapshot", "wazero/gojson", 1 / 35, "gojson from a snapshot / wazero"),
+    Bar("funcd/gojson-warm", "funcd/gojson", 1 / 4, "gojson from a warm snapshot / plainly"),
+    Bar("funcd/gojson-warm", "wazero/gojson", 1 / 35, "gojson from a warm snapshot / wazero"),
     Bar("funcd/echo", "floor-echo", 3.2, "cgi echo of 1 KB / bare epoll"),
     Bar("funcd/component-hello", "wasmtime/component-hello", 1 / 2.7,
         "component hello / wasmtime serve"),

@@ -25,6 +25,7 @@ ECHO_COMPONENT = COMPONENT + "echo-1m"
 STARTED = {
     "gojson-reactor": ("--stdin", DATA, "--snapshot", "warm"),
     "gojson-snapshot": ("--env", f"DATA={DATA}", "--snapshot", "cold"),
+    "gojson-warm": ("--env", f"DATA={DATA}", "--snapshot", "warm"),
 }
 WORKERD_FUNCTIONS = ("hello", "json", "echo", "echo-1m", "cjson", "primes", "sleeper")
 AS_WRITTEN_S_MAX = 8.0
@@ -55,6 +56,7 @@ TITLES = {
     "funcd/gojson": "**funcd, gojson** (the article's Go program, unmodified)",
     "funcd/gojson-reactor": "**funcd, gojson as a Go reactor**, from a warm snapshot",
     "funcd/gojson-snapshot": "**funcd, gojson unmodified**, from a snapshot before its main",
+    "funcd/gojson-warm": "**funcd, gojson unmodified**, from a snapshot after its main has run once",
     "funcd/echo": "**funcd, cgi echo of 1 KB** (C, streamed both ways)",
     "funcd/echo-1m": "**funcd, cgi echo of 1 MiB**",
     "funcd/primes": "**funcd, primes** (C, computes and does nothing else)",
@@ -75,6 +77,7 @@ TITLES = {
     "engine/gojson": "funcd's engine alone in a loop, gojson",
     "engine/gojson-reactor": "funcd's engine alone in a loop, gojson as a reactor",
     "engine/gojson-snapshot": "funcd's engine alone in a loop, gojson from a snapshot",
+    "engine/gojson-warm": "funcd's engine alone in a loop, gojson from a warm snapshot",
     "workerd/hello": "workerd, hello in JavaScript, its isolate kept",
     "workerd/json": "workerd, the article's function in JavaScript, its isolate kept",
     "workerd/echo": "workerd, echo of 1 KB in JavaScript, its isolate kept",

@@ -29,7 +29,7 @@ use wasmtime::{
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
 /// Changes when another snapshot is made of the same module.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// What a build may have asked the host for, by the bits of `fb_snapshot_module`: exports of the
 /// snapshot tell.
@@ -165,12 +165,12 @@ impl Plan {
         if !has(START) {
             return Err(Error::msg("it is neither a command nor a reactor with a handle"));
         }
-        if is_warm {
-            return Err(Error::msg(
-                "only a reactor can be warmed up; a command ends with its first call",
-            ));
-        }
         if let Some(initialize) = WIZER_INITIALIZE.into_iter().find(|name| has(name)) {
+            if is_warm {
+                return Err(wasmtime::format_err!(
+                    "what is to be warmed up it does in {initialize}; leave out warm = true"
+                ));
+            }
             return Ok(Plan {
                 wasm: wasm.to_vec(),
                 build: vec![initialize],
@@ -186,10 +186,14 @@ impl Plan {
                  before main",
             ));
         }
-        let rewritten = go::command(&module)?;
+        let rewritten = go::command(&module, is_warm)?;
+        let mut build = vec![START];
+        if is_warm {
+            build.push(go::RESUME);
+        }
         Ok(Plan {
             wasm: rewritten.wasm,
-            build: vec![START],
+            build,
             plain: vec![START],
             is_rewritten_command: true,
             start: Some(go::RESUME),
@@ -381,7 +385,10 @@ pub unsafe extern "C" fn fb_snapshot_run(
 #[unsafe(no_mangle)]
 pub extern "C" fn fb_snapshot_last_call(snapshot: &Snapshot, name: &mut Bytes) {
     let last_call = match snapshot {
-        Snapshot::Module(build) => build.progress().last_call,
+        Snapshot::Module(build) => match build.progress().last_call {
+            go::RESUME => "main",
+            name => name,
+        },
         Snapshot::Component(_) => WARM_UP_REQUEST,
     };
     *name = last_call.to_owned().into();

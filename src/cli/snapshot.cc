@@ -54,7 +54,8 @@ struct Measured {
   engine::Asked asked;             // before it starts
 };
 
-// The inputs of a request and of the run that leaves the snapshot: the second has no DATA yet.
+// The inputs of a request and of the run that leaves the snapshot. A command has its DATA in that
+// only where it is warmed up.
 struct Inputs {
   engine::RunInput request;
   engine::RunInput build;
@@ -70,7 +71,9 @@ Result<Inputs> inputs_of(const Snapshot& request, bool is_reactor) {
     }
     if (is_reactor) each->stdin_bytes = request.data;
   }
-  if (!is_reactor) inputs.request.input.env.add("DATA", request.data);
+  if (is_reactor) return inputs;
+  inputs.request.input.env.add("DATA", request.data);
+  if (request.is_warm) inputs.build.input.env.add("DATA", request.data);
   return inputs;
 }
 
@@ -224,7 +227,7 @@ void add_snapshot(CLI::App& app, Action& action) {
       ->type_name("NAME=VALUE")
       ->take_all();
   verb->add_flag("--warm", request->is_warm,
-                 "take it after one warm-up call (reactors; always so of components)");
+                 "take it after one warm-up call (always so of components)");
   verb->add_option("-o,--output", request->output, "write the module that starts from it")
       ->type_name("FILE");
   verb->add_flag("--json", request->is_json, "print JSON");

@@ -257,7 +257,7 @@ TEST(Snapshot, RefusalsSayWhy) {
   EXPECT_THAT(why(R"((module (func (export "main"))))"), HasSubstr("neither a command nor"));
   EXPECT_THAT(why(R"((module (func (export "wizer-initialize")) (func (export "_start"))))",
                   WarmUp::one_call),
-              HasSubstr("only a reactor can be warmed up"));
+              HasSubstr("it does in wizer-initialize"));
   EXPECT_THAT(why(reactor("(table.set 0 (i32.const 0) (ref.null func))", "", "(table 1 funcref)")),
               HasSubstr("table.set"));
   EXPECT_THAT(why(R"((module (import "a" "b" (memory 1)) (func (export "_initialize"))

@@ -29,14 +29,27 @@ std::string default_data(const Manifest& manifest) {
   return data += '}';
 }
 
-// What the run that leaves the snapshot is given: the environment of the sidecar, and nothing of a
-// request.
-RunInput build_input(const SnapshotMaker::Order& order) {
+// DATA of a request that is none like the warm-up.
+constexpr std::string_view kOtherData = R"({"funcd":"another request than the warm-up"})";
+
+// What every run is given: the environment of the sidecar.
+RunInput common_input(const SnapshotMaker::Order& order) {
   RunInput input;
   input.input.args.add(order.function);
   for (const auto& [key, value] : order.manifest.env) input.input.env.add(key, value);
   input.memory_bytes_max = order.manifest.limits.memory_bytes;
   input.output_bytes_max = order.manifest.limits.response_body_bytes;
+  return input;
+}
+
+// A run for a request with that DATA, which outlives it.
+RunInput request_of(const SnapshotMaker::Order& order, std::string_view data) {
+  RunInput input = common_input(order);
+  if (order.is_reactor) {
+    input.stdin_bytes = data;
+  } else {
+    input.input.env.add("DATA", data);
+  }
   return input;
 }
 
@@ -105,7 +118,7 @@ std::string difference(const engine::SnapshotBuild& build, const engine::Program
 }  // namespace
 
 std::string SnapshotMaker::digest_of(const Order& order) {
-  const RunInput input = build_input(order);
+  const RunInput input = common_input(order);
   return sha256_hex(
       fmt::format("snapshot {}\n{}\n{}\n{}\n{}\n{}\n{}", engine::snapshot_recipe(), order.digest,
                   order.manifest.snapshot.is_warm, sha256_hex(input.input.args.bytes()),
@@ -121,13 +134,16 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (!build) return Made{nullptr, build.error().message};
   if (engine::is_component(order.artifact)) return make_component(order, *build);
 
+  // A command that is not warmed up has no request yet.
+  const bool is_warm = order.manifest.snapshot.is_warm;
   const std::string data = default_data(order.manifest);
-  RunInput input = build_input(order);
-  if (order.is_reactor) input.stdin_bytes = data;
-  const RunOutput left = build->run(input);
+  const RunOutput left = build->run(order.is_reactor || is_warm ? request_of(order, data)
+                                                                : common_input(order));
   if (left.ending.kind != EndKind::returned) {
     const std::string call = build->last_call();
-    std::string why = fmt::format("its {} fails before the snapshot: {}", call, told(left));
+    std::string why = fmt::format(
+        "its {} fails before the snapshot: {}{}", call, told(left),
+        left.ending.kind == EndKind::exited ? ", and has to return instead of exiting" : "");
     if (order.is_reactor && call == "_initialize") return fail("{}", why);
     return Made{nullptr, std::move(why)};
   }
@@ -135,13 +151,18 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(engine.load(*code, engine::FileAccess::none));
 
-  RunInput request = std::move(input);
-  request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
-  if (!order.is_reactor) request.input.env.add("DATA", data);
-  const char* entry = order.is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
-  if (auto why = difference(*build, program, entry, request); !why.empty()) {
-    return Made{nullptr, std::move(why)};
+  const auto difference_for = [&](std::string_view request_data) {
+    RunInput request = request_of(order, request_data);
+    request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
+    const char* entry = order.is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
+    return difference(*build, program, entry, request);
+  };
+  std::string why = difference_for(data);
+  if (why.empty() && is_warm) {
+    why = difference_for(kOtherData);
+    if (!why.empty()) why += ", for another request than its warm-up";
   }
+  if (!why.empty()) return Made{nullptr, std::move(why)};
   return keep(order, *code);
 }
 

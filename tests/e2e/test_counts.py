@@ -8,7 +8,7 @@ from funcd.binary import ROOT, find_binary
 from funcd.examples import component, language_file
 
 
-@pytest.mark.parametrize("name", ["cjson", "echo", "gojson-reactor", "gojson-snapshot", "component", "component-rust"])
+@pytest.mark.parametrize("name", ["cjson", "echo", "gojson-reactor", "gojson-snapshot", "gojson-warm", "component", "component-rust"])
 def test_a_request_takes_no_more_instructions_than_recorded(name):
     build = find_binary().parent
     if not (build / "bench" / "request_floor").exists() or build.name != "release":

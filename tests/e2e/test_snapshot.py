@@ -114,6 +114,7 @@ func main() {
 
 START = "[snapshot]\nstart = true\n"
 ENV = '[env]\nGREETING = "hi"\n'
+WARM = "[snapshot]\nwarm = true\n"
 VERSIONS = ["1.22.10", "1.24.11", None]
 
 
@@ -170,46 +171,115 @@ def commands(serve_all):
         wasm = build_go(COMMAND, version=version)
         name = f"go{version}".replace(".", "-")
         functions[name] = (wasm, START + ENV)
+        functions[name + "-warm"] = (wasm, WARM + ENV)
         functions[name + "-plain"] = (wasm, ENV)
     return serve_all(functions)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_an_unmodified_command_starts_before_its_main(commands, version):
+@pytest.fixture(params=[pytest.param((version, way), id=f"{version}{way}")
+                        for version in VERSIONS for way in ("", "-warm")])
+def command(request):
+    """Its name, and that of the same program started plainly."""
+    version, way = request.param
     name = f"go{version}".replace(".", "-")
+    return name + way, name + "-plain"
+
+
+def test_an_unmodified_command_starts_from_its_snapshot(commands, command):
+    name, plainly = command
     assert snapshot_of(commands, name)["used"], snapshot_of(commands, name)
     for number in range(3):
         said = commands.get(f"/{name}?n={number}").json
-        plain = commands.get(f"/{name}-plain?n={number}").json
+        plain = commands.get(f"/{plainly}?n={number}").json
         assert said["frozen"] == "hi" and said["args"] == [name]
         for key in ("data", "greeting", "method", "doubled", "table", "deep", "junk"):
             assert said[key] == plain[key], key
         assert said["data"] == {"n": str(number)} and said["doubled"] == 42
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_command_draws_other_numbers_in_each_instance(commands, version):
-    name = f"go{version}".replace(".", "-")
-    drawn = [commands.get(f"/{name}?random=1").json for _ in range(8)]
+def test_a_command_draws_other_numbers_in_each_instance(commands, command):
+    drawn = [commands.get(f"/{command[0]}?random=1").json for _ in range(8)]
     assert len({number for number, _ in drawn}) == 8 and all(is_later for _, is_later in drawn)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("what", ["exit", "panic"])
-def test_a_command_ends_as_it_would_plainly(commands, version, what):
-    name = f"go{version}".replace(".", "-")
-    plain = commands.get(f"/{name}-plain?{what}=1")
+def test_a_command_ends_as_it_would_plainly(commands, command, what):
+    name, plainly = command
+    plain = commands.get(f"/{plainly}?{what}=1")
     said = commands.get(f"/{name}?{what}=1")
     assert (said.status, said.json["reason"]) == (plain.status, plain.json["reason"])
+
+
+WARMED = """
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+)
+
+var mains int
+var once sync.Once
+var kept string
+
+func main() {
+	mains++
+	data := os.Getenv("DATA")
+	once.Do(func() { kept = data })
+	body, _ := io.ReadAll(bufio.NewReader(os.Stdin))
+	shown := "KEPT"
+	if strings.Contains(data, "show") {
+		shown = fmt.Sprint(mains)
+	}
+	if EXITS {
+		defer os.Exit(0)
+	}
+	fmt.Printf(`{"data":%s,"body":%q,"method":%q,"shown":%q}`, data, body, os.Getenv("REQUEST_METHOD"), shown)
+}
+"""
+
+
+def warmed(kept='"nothing"', exits="false"):
+    return build_go(WARMED.replace('"KEPT"', kept).replace("EXITS", exits)
+                    .replace("var kept string", "var kept string\nvar _ = kept"))
+
+
+def test_a_warm_command_has_run_its_main_once(serve_all):
+    server = serve_all({"f": (warmed(), WARM + '[input]\nn = 1\n')})
+    assert snapshot_of(server, "f")["used"], snapshot_of(server, "f")
+    for who in ("ada", "bob"):
+        said = server.post(f"/f?who={who}&show=1", f"a body of {who}",
+                           headers={"content-type": "text/plain"}).json
+        assert said["data"] == {"n": 1, "who": who, "show": "1"}, said
+        # Once before the snapshot, once now: no instance knows of another's.
+        assert said["shown"] == "2"
+        assert said["method"] == "POST" and said["body"] == f"a body of {who}"
+
+
+def test_a_warm_up_whose_request_is_kept_is_not_used(serve_all):
+    server = serve_all({
+        "keeps": (warmed(kept="kept"), WARM + '[input]\nn = 1\n'),
+        "counts": (warmed(kept="fmt.Sprint(mains)"), WARM),
+        "exits": (warmed(exits="true"), WARM),
+    })
+    for name, why in (("keeps", "another request"), ("counts", "prints something else"),
+                      ("exits", "exits with code 0, and has to return")):
+        said = snapshot_of(server, name)
+        assert not said["used"] and why in said["reason"], said
+    assert server.get("/keeps?n=2").json["shown"] == '{"n":2}'
+    assert server.get("/exits").status == 200
 
 
 def test_what_cannot_be_stopped_before_main_starts_plainly(serve_all):
     server = serve_all({
         "bare": (build_go(COMMAND, "-ldflags=-s"), START + ENV),
         "text": (guests.echoes_data(), START),
-        "warm": (build_go(COMMAND), "[snapshot]\nwarm = true\n" + ENV),
     })
-    for name, why in (("bare", "-ldflags=-s"), ("text", "those of Go"), ("warm", "reactor")):
+    for name, why in (("bare", "-ldflags=-s"), ("text", "those of Go")):
         said = snapshot_of(server, name)
         assert not said["used"] and why in said["reason"], said
         assert server.get(f"/{name}").status == 200

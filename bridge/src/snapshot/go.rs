@@ -7,7 +7,8 @@
 //! stopped before `main.main`: its body becomes a wrapper that, the first time, puts its own
 //! address there, sets PAUSE and leaves. `_start` returns; the snapshot is taken. An invocation
 //! enters by `wasm_pc_f_loop`, and the wrapper first calls the runtime's functions that read
-//! arguments and environment.
+//! arguments and environment. A command that is warmed up is entered so once before its snapshot,
+//! and stopped where `main.main` has returned to the wrapper: as before it, to be called again.
 
 use super::module::{Additions, Module, Signature};
 use wasm_encoder::{BlockType, Function, Instruction as I, MemArg};
@@ -47,10 +48,11 @@ pub struct Rewritten {
     pub reset: Option<u32>,
 }
 
-/// Or why there can be no snapshot.
-pub fn command(module: &Module) -> Result<Rewritten> {
+/// Or why there can be no snapshot. Where `is_warm`, the build calls RESUME once as well, and `main`
+/// has run when that returns.
+pub fn command(module: &Module, is_warm: bool) -> Result<Rewritten> {
     let mut rewriting = Rewriting::new(module)?;
-    rewriting.stop_before_main()?;
+    rewriting.stop_before_main(is_warm)?;
     rewriting.finish()
 }
 
@@ -120,7 +122,7 @@ impl<'a> Rewriting<'a> {
         self.module.next_function() + self.additions.replaced.len() as u32
     }
 
-    fn stop_before_main(&mut self) -> Result<()> {
+    fn stop_before_main(&mut self, is_warm: bool) -> Result<()> {
         let module = self.module;
         let start = module.function("_rt0_wasm_wasip1");
         if start.is_none() || module.exported_function("_start") != start {
@@ -136,8 +138,12 @@ impl<'a> Rewriting<'a> {
         // and up to Go 1.25 the map made of it.
         let mut refresh = vec![self.function("runtime.goenvs")?, self.function("syscall.init")?];
         refresh.extend(self.optional("syscall.copyenv"));
-        let state = self.global(wasm_encoder::ValType::I32);
-        let body = wrapper(state, i64::from(slot) << 16, &refresh, self.next_moved());
+        let wrapper = Wrapper {
+            pc: i64::from(slot) << 16,
+            state: self.global(wasm_encoder::ValType::I32),
+            is_warmed: is_warm.then(|| self.global(wasm_encoder::ValType::I32)),
+        };
+        let body = wrapper.body(&refresh, self.next_moved());
         self.additions.replaced.push((main, body));
         self.additions.exports.push((RESUME.into(), run));
         Ok(())
@@ -171,40 +177,78 @@ fn move_sp(body: &mut Function, bytes: i32) {
     body.instruction(&I::GlobalSet(SP));
 }
 
-/// In place of main.main, which is `main` now; `pc` is the address that leads here.
-fn wrapper(state: u32, pc: i64, refresh: &[u32], main: u32) -> Function {
-    let mut body = Function::new([]);
-    // At the build: to be called again, and out.
-    if_state(&mut body, state, AT_BUILD);
-    body.instruction(&I::GlobalGet(SP));
-    body.instruction(&I::I32Const(WORD_BYTES));
-    body.instruction(&I::I32Sub);
-    body.instruction(&I::I64Const(pc));
-    body.instruction(&I::I64Store(at(0)));
-    body.instruction(&I::I32Const(1));
-    body.instruction(&I::GlobalSet(PAUSE));
+/// What stands in place of main.main.
+struct Wrapper {
+    /// The address that leads to it.
+    pc: i64,
+    /// Globals: how far it has come, and whether main has run once, where that is asked for.
+    state: u32,
+    is_warmed: Option<u32>,
+}
+
+impl Wrapper {
+    /// `main` is what main.main was.
+    fn body(&self, refresh: &[u32], main: u32) -> Function {
+        let mut body = Function::new([]);
+        if_state(&mut body, self.state, AT_BUILD);
+        self.stop(&mut body);
+        body.instruction(&I::End);
+        // Each call returns to here, be it directly or, when it has left, through the address
+        // pushed.
+        for (step, function) in (AT_BUILD + 1..).zip(refresh) {
+            if_state(&mut body, self.state, step);
+            move_sp(&mut body, -WORD_BYTES);
+            body.instruction(&I::GlobalGet(SP));
+            body.instruction(&I::I64Const(self.pc));
+            body.instruction(&I::I64Store(at(0)));
+            body.instruction(&I::I32Const(0));
+            body.instruction(&I::Call(*function));
+            return_if_left(&mut body);
+            body.instruction(&I::End);
+        }
+        body.instruction(&I::LocalGet(0));
+        body.instruction(&I::Call(main));
+        if let Some(is_warmed) = self.is_warmed {
+            return_if_left(&mut body);
+            body.instruction(&I::GlobalGet(is_warmed));
+            body.instruction(&I::I32Eqz);
+            body.instruction(&I::If(BlockType::Empty));
+            set(&mut body, is_warmed, 1);
+            set(&mut body, self.state, AT_BUILD + 1);
+            // It has popped its return address, which lies there still.
+            move_sp(&mut body, -WORD_BYTES);
+            self.stop(&mut body);
+            body.instruction(&I::End);
+            body.instruction(&I::I32Const(0));
+        }
+        body.instruction(&I::End);
+        body
+    }
+
+    /// To be called again, and out.
+    fn stop(&self, body: &mut Function) {
+        body.instruction(&I::GlobalGet(SP));
+        body.instruction(&I::I32Const(WORD_BYTES));
+        body.instruction(&I::I32Sub);
+        body.instruction(&I::I64Const(self.pc));
+        body.instruction(&I::I64Store(at(0)));
+        set(body, PAUSE, 1);
+        body.instruction(&I::I32Const(1));
+        body.instruction(&I::Return);
+    }
+}
+
+fn set(body: &mut Function, global: u32, value: i32) {
+    body.instruction(&I::I32Const(value));
+    body.instruction(&I::GlobalSet(global));
+}
+
+/// After a call: "if (it has left) return 1;"
+fn return_if_left(body: &mut Function) {
+    body.instruction(&I::If(BlockType::Empty));
     body.instruction(&I::I32Const(1));
     body.instruction(&I::Return);
     body.instruction(&I::End);
-    // Each call returns to here, be it directly or, when it has left, through the address pushed.
-    for (step, function) in (AT_BUILD + 1..).zip(refresh) {
-        if_state(&mut body, state, step);
-        move_sp(&mut body, -WORD_BYTES);
-        body.instruction(&I::GlobalGet(SP));
-        body.instruction(&I::I64Const(pc));
-        body.instruction(&I::I64Store(at(0)));
-        body.instruction(&I::I32Const(0));
-        body.instruction(&I::Call(*function));
-        body.instruction(&I::If(BlockType::Empty));
-        body.instruction(&I::I32Const(1));
-        body.instruction(&I::Return);
-        body.instruction(&I::End);
-        body.instruction(&I::End);
-    }
-    body.instruction(&I::LocalGet(0));
-    body.instruction(&I::Call(main));
-    body.instruction(&I::End);
-    body
 }
 
 /// "if (state == value) { state = value + 1;"
@@ -213,8 +257,7 @@ fn if_state(body: &mut Function, state: u32, value: i32) {
     body.instruction(&I::I32Const(value));
     body.instruction(&I::I32Eq);
     body.instruction(&I::If(BlockType::Empty));
-    body.instruction(&I::I32Const(value + 1));
-    body.instruction(&I::GlobalSet(state));
+    set(body, state, value + 1);
 }
 
 /// In place of runtime.rand, `func() uint64`, which is `rand` now. It is done when it returns 0:
