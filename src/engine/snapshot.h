@@ -27,7 +27,8 @@ namespace funcd::engine {
 
 enum class WarmUp : std::uint8_t {
   none,
-  one_call,  // of a reactor's funcd_warm or handle, of a command's main; of a component: one request
+  one_call,  // of a reactor's funcd_warm or handle, of a command's main; of a component: one
+             // request
 };
 
 // What one run on the calling thread is given.

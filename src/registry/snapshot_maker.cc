@@ -137,8 +137,8 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   // A command that is not warmed up has no request yet.
   const bool is_warm = order.manifest.snapshot.is_warm;
   const std::string data = default_data(order.manifest);
-  const RunOutput left = build->run(order.is_reactor || is_warm ? request_of(order, data)
-                                                                : common_input(order));
+  const RunOutput left =
+      build->run(order.is_reactor || is_warm ? request_of(order, data) : common_input(order));
   if (left.ending.kind != EndKind::returned) {
     const std::string call = build->last_call();
     std::string why = fmt::format(

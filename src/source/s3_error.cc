@@ -81,6 +81,10 @@ S3Error explain(const S3Endpoint& endpoint, std::string_view what, const std::st
 }
 
 S3Error explain(const S3Endpoint& endpoint, const WebError& error) {
+  if (error.is_ours) {
+    return {.kind = S3Error::Kind::refused,
+            .message = fmt::format("{}: {}", format_s3_url(endpoint.location), error.message)};
+  }
   if (error.is_distrust) {
     return {
         .kind = S3Error::Kind::refused,

@@ -1,7 +1,5 @@
 #include "source/web_client.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -10,6 +8,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "source/curl_library.h"
 
 namespace funcd::source {
 namespace {
@@ -18,15 +17,8 @@ constexpr int kStatusOk = 200;
 constexpr int kStatusPartial = 206;
 constexpr std::size_t kFieldsMax = 200;
 
-void start_curl() {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CHECK(started == CURLE_OK, "curl_global_init: {}", static_cast<int>(started));
-}
-
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using FieldList = std::unique_ptr<curl_slist, FreeList>;
+using FieldList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+using CurlHandle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
 // What the callbacks of one transfer share.
 struct Transfer {
@@ -114,13 +106,13 @@ int on_progress(void* self, curl_off_t /*down_total*/, curl_off_t /*down*/, curl
   return static_cast<Transfer*>(self)->stop.stop_requested() ? 1 : 0;
 }
 
-FieldList fields_of(const WebRequest& request) {
+FieldList fields_of(const WebRequest& request, const CurlLibrary& curl) {
   curl_slist* list = nullptr;
-  for (const std::string& field : request.fields) list = curl_slist_append(list, field.c_str());
+  for (const std::string& field : request.fields) list = curl.slist_append(list, field.c_str());
   // Neither is wanted: the one would cost a round trip, the other would be sent as a form's.
-  list = curl_slist_append(list, "Expect:");
-  list = curl_slist_append(list, "Content-Type:");
-  return FieldList(list);
+  list = curl.slist_append(list, "Expect:");
+  list = curl.slist_append(list, "Content-Type:");
+  return {list, curl.slist_free_all};
 }
 
 // What to do about a certificate that is not trusted. The words are OpenSSL's.
@@ -136,8 +128,8 @@ std::string_view remedy_of(std::string_view words) {
 }
 
 // curl's words for it, in ours where they would not help.
-std::string message_of(CURLcode code, const char* detail) {
-  std::string text = *detail != '\0' ? detail : curl_easy_strerror(code);
+std::string message_of(CURLcode code, const char* detail, const CurlLibrary& curl) {
+  std::string text = *detail != '\0' ? detail : curl.easy_strerror(code);
   while (text.ends_with('.') || text.ends_with('\n')) text.pop_back();
   if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
@@ -154,83 +146,90 @@ std::string message_of(CURLcode code, const char* detail) {
 }  // namespace
 
 struct WebClient::Handle {
-  struct Cleanup {
-    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-  };
-  std::unique_ptr<CURL, Cleanup> curl;
+  explicit Handle(const CurlLibrary& library)
+      : curl(library), easy(curl.easy_init(), curl.easy_cleanup) {
+    CHECK(easy != nullptr);
+  }
 
   void prepare(const WebRequest& request, Transfer& transfer, curl_slist* fields, char* detail);
+
+  const CurlLibrary& curl;
+  CurlHandle easy;
 };
 
-WebClient::WebClient() : handle_(std::make_unique<Handle>()) {
-  start_curl();
-  handle_->curl.reset(curl_easy_init());
-  CHECK(handle_->curl != nullptr);
-}
+WebClient::WebClient() = default;
 WebClient::~WebClient() = default;
 WebClient::WebClient(WebClient&&) noexcept = default;
 WebClient& WebClient::operator=(WebClient&&) noexcept = default;
 
 void WebClient::Handle::prepare(const WebRequest& request, Transfer& transfer, curl_slist* fields,
                                 char* detail) {
-  CURL* to = curl.get();
-  curl_easy_reset(to);  // keeps the connection
-  curl_easy_setopt(to, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(to, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(to, CURLOPT_PATH_AS_IS, 1L);  // as it is signed
-  curl_easy_setopt(to, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(to, CURLOPT_ERRORBUFFER, detail);
-  curl_easy_setopt(to, CURLOPT_USERAGENT, "funcd/" FUNCD_VERSION);
-  curl_easy_setopt(to, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-  if (!request.has_proxy) curl_easy_setopt(to, CURLOPT_NOPROXY, "*");
+  const auto set = [this](CURLoption option, auto value) {
+    curl.easy_setopt(easy.get(), option, value);
+  };
+  curl.easy_reset(easy.get());  // keeps the connection
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_PATH_AS_IS, 1L);  // as it is signed
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_ERRORBUFFER, detail);
+  set(CURLOPT_USERAGENT, "funcd/" FUNCD_VERSION);
+  set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
+  if (!request.has_proxy) set(CURLOPT_NOPROXY, "*");
   if (const char* bundle = std::getenv("AWS_CA_BUNDLE"); bundle != nullptr && *bundle != '\0') {
-    curl_easy_setopt(to, CURLOPT_CAINFO, bundle);
+    set(CURLOPT_CAINFO, bundle);
   }
 
-  curl_easy_setopt(to, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  curl_easy_setopt(to, CURLOPT_HTTPHEADER, fields);
-  if (request.method == "HEAD") curl_easy_setopt(to, CURLOPT_NOBODY, 1L);
+  set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  set(CURLOPT_HTTPHEADER, fields);
+  if (request.method == "HEAD") set(CURLOPT_NOBODY, 1L);
   if (request.method == "PUT") {
-    curl_easy_setopt(to, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(to, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(to, CURLOPT_READFUNCTION, on_send);
-    curl_easy_setopt(to, CURLOPT_READDATA, &transfer);
-    curl_easy_setopt(to, CURLOPT_SEEKFUNCTION, on_seek);
-    curl_easy_setopt(to, CURLOPT_SEEKDATA, &transfer);
+    set(CURLOPT_UPLOAD, 1L);
+    set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    set(CURLOPT_READFUNCTION, on_send);
+    set(CURLOPT_READDATA, &transfer);
+    set(CURLOPT_SEEKFUNCTION, on_seek);
+    set(CURLOPT_SEEKDATA, &transfer);
   }
   if (request.signature) {
     const auto& [key, secret, region] = *request.signature;
-    curl_easy_setopt(to, CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", region).c_str());
-    curl_easy_setopt(to, CURLOPT_USERNAME, key.c_str());
-    curl_easy_setopt(to, CURLOPT_PASSWORD, secret.c_str());
+    set(CURLOPT_AWS_SIGV4, fmt::format("aws:amz:{}:s3", region).c_str());
+    set(CURLOPT_USERNAME, key.c_str());
+    set(CURLOPT_PASSWORD, secret.c_str());
   }
 
-  curl_easy_setopt(to, CURLOPT_CONNECTTIMEOUT_MS, long{request.timeouts.connect.count()});
-  curl_easy_setopt(to, CURLOPT_TIMEOUT_MS, long{request.timeouts.whole.count()});
-  curl_easy_setopt(to, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(to, CURLOPT_LOW_SPEED_TIME, long{request.timeouts.stall.count()});
-  curl_easy_setopt(to, CURLOPT_HEADERFUNCTION, on_field);
-  curl_easy_setopt(to, CURLOPT_HEADERDATA, &transfer);
-  curl_easy_setopt(to, CURLOPT_WRITEFUNCTION, on_body);
-  curl_easy_setopt(to, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(to, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(to, CURLOPT_XFERINFOFUNCTION, on_progress);
-  curl_easy_setopt(to, CURLOPT_XFERINFODATA, &transfer);
+  set(CURLOPT_CONNECTTIMEOUT_MS, long{request.timeouts.connect.count()});
+  set(CURLOPT_TIMEOUT_MS, long{request.timeouts.whole.count()});
+  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(CURLOPT_LOW_SPEED_TIME, long{request.timeouts.stall.count()});
+  set(CURLOPT_HEADERFUNCTION, on_field);
+  set(CURLOPT_HEADERDATA, &transfer);
+  set(CURLOPT_WRITEFUNCTION, on_body);
+  set(CURLOPT_WRITEDATA, &transfer);
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, on_progress);
+  set(CURLOPT_XFERINFODATA, &transfer);
 }
 
 tl::expected<WebResponse, WebError> WebClient::send(const WebRequest& request,
                                                     const std::stop_token& stop) {
+  if (!handle_) {
+    const auto curl = CurlLibrary::get();
+    if (!curl) return tl::unexpected(WebError{.message = curl.error().message, .is_ours = true});
+    handle_ = std::make_unique<Handle>(**curl);
+  }
+  const CurlLibrary& curl = handle_->curl;
   Transfer transfer{.request = request, .stop = stop, .response = {}, .sink_error = {}};
   std::array<char, CURL_ERROR_SIZE> detail{};
-  const FieldList fields = fields_of(request);
+  const FieldList fields = fields_of(request, curl);
   handle_->prepare(request, transfer, fields.get(), detail.data());
-  const CURLcode code = curl_easy_perform(handle_->curl.get());
+  const CURLcode code = curl.easy_perform(handle_->easy.get());
   if (!transfer.sink_error.empty()) {
     return tl::unexpected(WebError{.message = transfer.sink_error, .is_sinks = true});
   }
   if (code != CURLE_OK) {
     return tl::unexpected(WebError{
-        .message = message_of(code, detail.data()),
+        .message = message_of(code, detail.data(), curl),
         .is_stopped = code == CURLE_ABORTED_BY_CALLBACK,
         .is_distrust = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE});
   }

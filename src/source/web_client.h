@@ -55,6 +55,7 @@ struct WebResponse {
 // Why there is no answer.
 struct WebError {
   std::string message;       // "cannot connect to 127.0.0.1:7070: connection refused"
+  bool is_ours = false;      // no request can be sent from here
   bool is_sinks = false;     // what on_head or on_body said
   bool is_stopped = false;   // by the stop token
   bool is_distrust = false;  // the server's certificate is not one to trust
@@ -74,7 +75,7 @@ class WebClient {
 
  private:
   struct Handle;
-  std::unique_ptr<Handle> handle_;
+  std::unique_ptr<Handle> handle_;  // from the first request on
 };
 
 }  // namespace funcd::source

@@ -36,6 +36,19 @@ def serve_once(bucket: Bucket, tmp_path: Path, env: dict, endpoint: str | None =
     return done.stderr
 
 
+# Libraries.
+
+def test_a_server_of_a_folder_needs_no_libcurl_and_one_of_a_bucket_says_so(bucket, start, folder, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libcurl.so.4").write_bytes(b"none that can be loaded")
+    without = {"LD_LIBRARY_PATH": str(tmp_path / "lib")}
+    folder.put("hello", version(1))
+    assert start(env=without).get("/hello").body == body(1)
+    bucket.put("hello.wasm", version(1))
+    said = serve_once(bucket, tmp_path, without)
+    assert bucket.url in said and "install libcurl (apt-get install libcurl4)" in said, said
+
+
 # The clock.
 
 @pytest.mark.parametrize("hours", [-2, 2])
