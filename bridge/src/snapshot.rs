@@ -362,6 +362,18 @@ pub unsafe extern "C" fn fb_snapshot_new(
 /// # Safety
 /// See `funcd_bridge.h`.
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_may_snapshot(
+    wasm: *const u8,
+    size: usize,
+    is_warm: bool,
+    error: &mut Bytes,
+) -> bool {
+    give(Plan::of(unsafe { slice(wasm, size) }, is_warm), error).is_some()
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn fb_snapshot_run(
     snapshot: &'static Snapshot,
     is_build: bool,

@@ -119,6 +119,14 @@ Result<Measured> measure(const engine::Engine& engine, std::span<const std::uint
   return measured;
 }
 
+// How a server is told to start it so; a reactor that is not warmed up starts so by itself.
+std::string advice(const Snapshot& request, bool is_warm, bool is_reactor) {
+  if (is_reactor && !is_warm) return {};
+  return fmt::format("to have it served so: [snapshot] {} = true in {}.toml\n",
+                     is_warm ? "warm" : "start",
+                     std::filesystem::path(request.file).stem().string());
+}
+
 std::string text_of(const std::vector<Measured>& ways) {
   std::string text =
       fmt::format("{:<10}{:>16}{:>12}{:>14}\n", "", "µs per instance", "module", "memory");
@@ -206,7 +214,11 @@ Result<> snapshot(const Snapshot& request) {
                            : make_module(request, *engine, artifact.bytes, *build);
   if (!made) return fail("{}: {}", request.file, made.error().message);
   if (!request.output.empty()) TRY(write_file(request.output, made->wasm));
-  print(request.is_json ? json_of(made->ways) : text_of(made->ways));
+  if (request.is_json) {
+    print(json_of(made->ways));
+  } else {
+    print(text_of(made->ways) + advice(request, is_warm, engine::is_reactor(artifact.bytes)));
+  }
   return {};
 }
 

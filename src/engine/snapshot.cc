@@ -55,6 +55,12 @@ bool is_component(std::span<const std::uint8_t> wasm) {
   return wasm.size() >= kBegin.size() && std::ranges::equal(wasm.first<kBegin.size()>(), kBegin);
 }
 
+Result<> may_snapshot(std::span<const std::uint8_t> wasm, WarmUp warm_up) {
+  BridgeBytes error;
+  if (fb_may_snapshot(wasm.data(), wasm.size(), warm_up == WarmUp::one_call, error.out())) return {};
+  return fail("{}", error.text());
+}
+
 std::uint32_t snapshot_recipe() {
   return fb_snapshot_recipe();
 }

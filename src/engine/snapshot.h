@@ -31,6 +31,10 @@ enum class WarmUp : std::uint8_t {
              // request
 };
 
+// Whether a module can be stopped where its snapshot is taken; an error says why not. Reads its
+// code, and does not run it.
+[[nodiscard]] Result<> may_snapshot(std::span<const std::uint8_t> wasm, WarmUp warm_up);
+
 // What one run on the calling thread is given.
 struct RunInput {
   GuestInput input;

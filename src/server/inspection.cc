@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "engine/snapshot.h"
 #include "registry/inside.h"
 #include "registry/names.h"
 #include "registry/registry.h"
@@ -58,6 +59,16 @@ std::optional<registry::SourceFile> file_at(const std::string& path) {
   const auto real = registry::real_path_of(path);
   if (!stamp || !real) return std::nullopt;
   return registry::SourceFile{path, *real, *stamp};
+}
+
+// Whether a function that starts plainly could do otherwise, which its author may not know.
+bool could_snapshot(const registry::Revision& revision, const std::string& path) {
+  const registry::Manifest& manifest = revision.manifest;
+  if (revision.snapshot.is_wanted || manifest.snapshot.starts || !manifest.mounts.empty()) {
+    return false;
+  }
+  const auto wasm = read_file(path, registry::RegistryOptions().artifact_bytes_max);
+  return wasm && engine::may_snapshot(*wasm, engine::WarmUp::none);
 }
 
 // What a function under inspection keeps in a store is not the server's business.
@@ -187,6 +198,7 @@ FileInspection Inspector::inspect_file(const std::string& path) const {
     inspection.revision = outcome->revision;
     inspection.reason = outcome->error;
     inspection.artifact_bytes = outcome->artifact_bytes;
+    inspection.could_snapshot = inspection.revision && could_snapshot(*inspection.revision, path);
     const bool has_smoke = inspection.revision && inspection.revision->manifest.smoke;
     if (has_smoke && smoke_requests_ == SmokeRequests::made) {
       const auto answer = try_smoke(*inspection.revision, {});

@@ -31,6 +31,8 @@ struct FileInspection {
   std::shared_ptr<const registry::Revision> revision;  // null when it would not go live
   std::string reason;                                  // why not
   std::uint64_t artifact_bytes = 0;
+  // It starts plainly, and could start from a snapshot; known of a file that is inspected alone.
+  bool could_snapshot = false;
 };
 
 // The same of each file in the folder, those that are not served included.

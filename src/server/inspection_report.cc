@@ -130,9 +130,13 @@ std::string env_of(const registry::Manifest& manifest) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string snapshot_of(const registry::Revision& revision) {
+std::string snapshot_of(const FileInspection& file) {
+  const registry::Revision& revision = *file.revision;
   const registry::SnapshotUse& use = revision.snapshot;
-  if (!use.is_wanted) return {};
+  if (!use.is_wanted) {
+    if (!file.could_snapshot) return {};
+    return fmt::format("none; what one would gain: funcd snapshot --warm {}", file.path);
+  }
   if (!use.is_used) return fmt::format("not used: {}", use.reason);
   const auto asked = engine::names_of(revision.program->facts().asked_before);
   if (asked.empty()) return "used";
@@ -178,7 +182,7 @@ std::string inspection_text(const FileInspection& file) {
   add_imports(text, program_of(revision));
   add_line(text, "exports", exports_of(program_of(revision)));
   add_line(text, "memory", memory_of(program_of(revision)));
-  add_line(text, "snapshot", snapshot_of(revision));
+  add_line(text, "snapshot", snapshot_of(file));
   add_line(text, "limits", limits_of(manifest.limits));
   add_line(text, "instances", instances_of(revision));
   add_line(text, "env", env_of(manifest));

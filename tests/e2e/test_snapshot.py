@@ -342,6 +342,23 @@ def test_snapshot_shows_what_it_gains(tmp_path):
     assert json.loads(ran.stdout)["data"] == {"n": 2}
     text = funcd("snapshot", tmp_path / "f.wasm").stdout.decode()
     assert "plain" in text and "times less" in text
+    assert "[snapshot] start = true in f.toml" in text
+
+
+def test_a_command_that_could_start_from_a_snapshot_is_told_so(tmp_path):
+    (tmp_path / "go.wasm").write_bytes(build_go(ECHO))
+    (tmp_path / "other.wasm").write_bytes(guests.prints("x"))
+
+    def told(name):
+        text = funcd("check", tmp_path / f"{name}.wasm").stdout.decode()
+        return [line.split(maxsplit=1)[1] for line in text.splitlines() if line.split()[0] == "snapshot"]
+
+    assert told("go") == [f"none; what one would gain: funcd snapshot --warm {tmp_path / 'go.wasm'}"]
+    assert told("other") == []
+    (tmp_path / "go.toml").write_text("[snapshot]\nstart = false\n")
+    assert told("go") == []
+    done = funcd("snapshot", "--warm", tmp_path / "go.wasm")
+    assert "[snapshot] warm = true in go.toml" in done.stdout.decode(), done.stderr
 
 
 def test_snapshot_of_what_has_none(tmp_path):
