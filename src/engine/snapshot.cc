@@ -14,7 +14,6 @@
 namespace funcd::engine {
 namespace {
 
-// What a run prints on stderr is nobody's yet.
 constexpr std::uint64_t kStderrBytesMax = 64 << 10;
 
 TaskLimits limits_of(const RunInput& input) {
@@ -32,7 +31,7 @@ RunOutput finish(Task& task, BufferedStdio& stdio) {
   while (true) {
     switch (task.poll()) {
       case Task::State::done:
-        return {task.ending(), std::move(stdio.out()), task.asked()};
+        return {task.ending(), std::move(stdio.out()), stdio.err(), task.asked()};
       case Task::State::runnable:
         break;
       case Task::State::sleeping:

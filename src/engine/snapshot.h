@@ -47,6 +47,7 @@ struct RunInput {
 struct RunOutput {
   Ending ending;
   std::string out;
+  std::string err;  // of stderr, the first 64 KiB
   Asked asked;
 
   // Neither trapped nor cut off.

@@ -1,11 +1,17 @@
 #include "registry/snapshot_maker.h"
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "engine/snapshot_request.h"
 #include "registry/json_document.h"
+#include "registry/output_pieces.h"
 
 namespace funcd::registry {
 namespace {
@@ -16,6 +22,14 @@ using engine::RequestOutput;
 using engine::RunInput;
 using engine::RunOutput;
 using SnapshotRun = engine::Task::SnapshotRun;
+
+// Of what a run says on stderr, in a reason.
+constexpr std::size_t kLineBytesMax = 200;
+// Of a program that prints something else each time: how many plain runs are looked at, how long
+// that may take, and of how large an output.
+constexpr std::size_t kPlainRunsMax = 8;
+constexpr std::chrono::seconds kInPiecesTime{2};
+constexpr std::size_t kInPiecesBytesMax = 1 << 20;
 
 // The defaults of [input], as a request without parameters has them.
 std::string default_data(const Manifest& manifest) {
@@ -29,8 +43,29 @@ std::string default_data(const Manifest& manifest) {
   return data += '}';
 }
 
-// DATA of a request that is none like the warm-up.
+// Of another request than the warm-up: the defaults changed, as their types allow.
+std::string changed_data(const Manifest& manifest) {
+  auto data = nlohmann::ordered_json::object();
+  for (const auto& [key, json] : manifest.input) {
+    auto& value = data[key] = nlohmann::ordered_json::parse(json, nullptr, false);
+    if (value.is_string()) {
+      value = value.get<std::string>() + " too";
+    } else if (value.is_boolean()) {
+      value = !value.get<bool>();
+    } else if (value.is_number_integer()) {
+      const auto number = value.get<std::int64_t>();
+      value = number == std::numeric_limits<std::int64_t>::max() ? 0 : number + 1;
+    } else if (value.is_number()) {
+      value = value.get<double>() + 1;
+    }
+  }
+  return data.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+// Of a request that is nothing like it, and what else comes with that.
 constexpr std::string_view kOtherData = R"({"funcd":"another request than the warm-up"})";
+constexpr std::string_view kOtherBody = "the body of another request\n";
+constexpr std::string_view kOtherArgument = "another";
 
 // What every run is given: the environment of the sidecar.
 RunInput common_input(const SnapshotMaker::Order& order) {
@@ -53,31 +88,54 @@ RunInput request_of(const SnapshotMaker::Order& order, std::string_view data) {
   return input;
 }
 
+// The same for a request that is none like the warm-up.
+RunInput other_request_of(const SnapshotMaker::Order& order, std::string_view data) {
+  RunInput input = request_of(order, data);
+  if (order.is_reactor) return input;
+  input.stdin_bytes = kOtherBody;
+  input.input.args.add(kOtherArgument);
+  return input;
+}
+
+// How it ended, and what it said of that.
 std::string told(const RunOutput& run) {
   if (!run.ending.message.empty()) return run.ending.message;
-  return fmt::format("it exits with code {}", run.ending.exit_code);
+  std::string text = fmt::format("it exits with code {}", run.ending.exit_code);
+  const std::string_view line =
+      std::string_view(run.err).substr(0, std::min(run.err.find('\n'), kLineBytesMax));
+  if (!line.empty()) text += ": " + printable(line);
+  return text;
 }
 
-bool are_equal(const RunOutput& one, const RunOutput& other) {
-  return one.ending.kind == other.ending.kind && one.ending.exit_code == other.ending.exit_code &&
-         one.out == other.out;
+bool end_alike(const RunOutput& one, const RunOutput& other) {
+  return one.ending.kind == other.ending.kind && one.ending.exit_code == other.ending.exit_code;
 }
 
-// Why a run from the snapshot is not what a plain run is; empty when it is. A program that never
-// prints the same twice only has to end alike.
+// Why a run from the snapshot is not what a plain run is; empty when it is.
 std::string difference(const engine::SnapshotBuild& build, const engine::Program& program,
                        const char* entry, const RunInput& request) {
+  const auto resume = [&] {
+    return engine::run_blocking(program, entry, engine::Resumption::from_snapshot, request);
+  };
   const RunOutput plain = build.run_plain(request);
-  const RunOutput resumed =
-      engine::run_blocking(program, entry, engine::Resumption::from_snapshot, request);
-  if (are_equal(plain, resumed)) return {};
-  if (plain.ending.kind != resumed.ending.kind) {
+  const RunOutput resumed = resume();
+  if (!end_alike(plain, resumed)) {
+    const bool is_well = resumed.has_ended_well() && resumed.ending.exit_code == 0;
     return fmt::format("a run from it ends otherwise than a plain one: {}",
-                       resumed.has_ended_well() ? "well" : told(resumed));
+                       is_well ? "well" : told(resumed));
   }
-  const bool prints_the_same = are_equal(plain, build.run_plain(request));
-  if (!prints_the_same && plain.ending.exit_code == resumed.ending.exit_code) return {};
-  return "a run from it prints something else than a plain one";
+  if (plain.out == resumed.out) return {};
+  std::vector<std::string> plainly = {plain.out, build.run_plain(request).out};
+  if (plainly.front() == plainly.back()) {
+    return "a run from it prints something else than a plain one";
+  }
+  if (plain.out.size() > kInPiecesBytesMax) return {};
+  const std::vector<std::string> from_it = {resumed.out, resume().out};
+  const TimePoint until = Clock::now() + kInPiecesTime;
+  do {
+    plainly.push_back(build.run_plain(request).out);
+  } while (plainly.size() < kPlainRunsMax && Clock::now() < until);
+  return difference_in_pieces(plainly, from_it);
 }
 
 // What a component is asked before its snapshot, and by the runs that are compared.
@@ -141,9 +199,9 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
       build->run(order.is_reactor || is_warm ? request_of(order, data) : common_input(order));
   if (left.ending.kind != EndKind::returned) {
     const std::string call = build->last_call();
-    std::string why = fmt::format(
-        "its {} fails before the snapshot: {}{}", call, told(left),
-        left.ending.kind == EndKind::exited ? ", and has to return instead of exiting" : "");
+    std::string why = fmt::format("its {} fails before the snapshot: {}", call, told(left));
+    const bool is_well = left.ending.kind == EndKind::exited && left.ending.exit_code == 0;
+    if (is_well) why += ", and has to return instead of exiting";
     if (order.is_reactor && call == "_initialize") return fail("{}", why);
     return Made{nullptr, std::move(why)};
   }
@@ -151,16 +209,19 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(engine.load(*code, engine::FileAccess::none));
 
-  const auto difference_for = [&](std::string_view request_data) {
-    RunInput request = request_of(order, request_data);
+  const auto difference_for = [&](RunInput request) {
     request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
     const char* entry = order.is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
     return difference(*build, program, entry, request);
   };
-  std::string why = difference_for(data);
-  if (why.empty() && is_warm) {
-    why = difference_for(kOtherData);
-    if (!why.empty()) why += ", for another request than its warm-up";
+  std::string why = difference_for(request_of(order, data));
+  if (is_warm) {
+    const std::string changed = changed_data(order.manifest);
+    for (const std::string_view other : {std::string_view(changed), kOtherData}) {
+      if (!why.empty()) break;
+      why = difference_for(other_request_of(order, other));
+      if (!why.empty()) why += ", for another request than its warm-up";
+    }
   }
   if (!why.empty()) return Made{nullptr, std::move(why)};
   return keep(order, *code);

@@ -164,48 +164,36 @@ def test_a_reactor_that_panics_is_a_failure_of_one_request(reactor):
     assert reactor.get("/cold").status == 200
 
 
-@pytest.fixture(scope="module")
-def commands(serve_all):
-    functions = {}
-    for version in VERSIONS:
-        wasm = build_go(COMMAND, version=version)
-        name = f"go{version}".replace(".", "-")
-        functions[name] = (wasm, START + ENV)
-        functions[name + "-warm"] = (wasm, WARM + ENV)
-        functions[name + "-plain"] = (wasm, ENV)
-    return serve_all(functions)
+@pytest.fixture(scope="module", params=VERSIONS)
+def commands(request, serve_all):
+    wasm = build_go(COMMAND, version=request.param)
+    return serve_all({"cold": (wasm, START + ENV), "warm": (wasm, WARM + ENV), "plain": (wasm, ENV)})
 
 
-@pytest.fixture(params=[pytest.param((version, way), id=f"{version}{way}")
-                        for version in VERSIONS for way in ("", "-warm")])
-def command(request):
-    """Its name, and that of the same program started plainly."""
-    version, way = request.param
-    name = f"go{version}".replace(".", "-")
-    return name + way, name + "-plain"
+@pytest.fixture(params=["cold", "warm"])
+def name(request):
+    return request.param
 
 
-def test_an_unmodified_command_starts_from_its_snapshot(commands, command):
-    name, plainly = command
+def test_an_unmodified_command_starts_from_its_snapshot(commands, name):
     assert snapshot_of(commands, name)["used"], snapshot_of(commands, name)
     for number in range(3):
         said = commands.get(f"/{name}?n={number}").json
-        plain = commands.get(f"/{plainly}?n={number}").json
+        plain = commands.get(f"/plain?n={number}").json
         assert said["frozen"] == "hi" and said["args"] == [name]
         for key in ("data", "greeting", "method", "doubled", "table", "deep", "junk"):
             assert said[key] == plain[key], key
         assert said["data"] == {"n": str(number)} and said["doubled"] == 42
 
 
-def test_a_command_draws_other_numbers_in_each_instance(commands, command):
-    drawn = [commands.get(f"/{command[0]}?random=1").json for _ in range(8)]
+def test_a_command_draws_other_numbers_in_each_instance(commands, name):
+    drawn = [commands.get(f"/{name}?random=1").json for _ in range(8)]
     assert len({number for number, _ in drawn}) == 8 and all(is_later for _, is_later in drawn)
 
 
 @pytest.mark.parametrize("what", ["exit", "panic"])
-def test_a_command_ends_as_it_would_plainly(commands, command, what):
-    name, plainly = command
-    plain = commands.get(f"/{plainly}?{what}=1")
+def test_a_command_ends_as_it_would_plainly(commands, name, what):
+    plain = commands.get(f"/plain?{what}=1")
     said = commands.get(f"/{name}?{what}=1")
     assert (said.status, said.json["reason"]) == (plain.status, plain.json["reason"])
 
@@ -260,18 +248,88 @@ def test_a_warm_command_has_run_its_main_once(serve_all):
         assert said["method"] == "POST" and said["body"] == f"a body of {who}"
 
 
-def test_a_warm_up_whose_request_is_kept_is_not_used(serve_all):
-    server = serve_all({
-        "keeps": (warmed(kept="kept"), WARM + '[input]\nn = 1\n'),
-        "counts": (warmed(kept="fmt.Sprint(mains)"), WARM),
-        "exits": (warmed(exits="true"), WARM),
-    })
-    for name, why in (("keeps", "another request"), ("counts", "prints something else"),
-                      ("exits", "exits with code 0, and has to return")):
-        said = snapshot_of(server, name)
-        assert not said["used"] and why in said["reason"], said
-    assert server.get("/keeps?n=2").json["shown"] == '{"n":2}'
-    assert server.get("/exits").status == 200
+def go_main(body, imports=(), before=""):
+    lines = "\n".join(f'import "{name}"' for name in ("fmt", "os", *imports))
+    return build_go(f"package main\n{lines}\nvar _ = fmt.Sprint(os.Args)\n{before}\nfunc main() {{\n{body}\n}}\n")
+
+
+# What keeps something of its warm-up, and a part of the reason why its snapshot is not used.
+KEEPERS = {
+    "once": (lambda: warmed(kept="kept"), "[input]\nn = 1\n", "another request"),
+    "counter": (lambda: warmed(kept="fmt.Sprint(mains)"), "", "prints something else"),
+    # Known only by a request whose DATA it accepts.
+    "checked": (lambda: go_main("""
+        var in struct{ Name string }
+        json.Unmarshal([]byte(os.Getenv("DATA")), &in)
+        if in.Name == "" { fmt.Print("none"); return }
+        once.Do(func() { name = in.Name })
+        fmt.Print(name)""", ["encoding/json", "sync"], "var once sync.Once; var name string"),
+        '[input]\nname = "nobody"\n', "another request"),
+    # Beside what differs each time.
+    "timed": (lambda: go_main("""
+        once.Do(func() { data = os.Getenv("DATA") })
+        fmt.Printf("{\\"data\\":%s,\\"at\\":%d}", data, time.Now().UnixNano())""",
+        ["sync", "time"], "var once sync.Once; var data string"), "[input]\nn = 1\n", "another request"),
+    # The end of stdin.
+    "body": (lambda: go_main("""
+        defer os.Stdin.Close()
+        body, _ := io.ReadAll(os.Stdin)
+        fmt.Printf("%q", body)""", ["io"]), "", "another request"),
+    "scanner": (lambda: go_main("""
+        lines := 0
+        for scanner.Scan() { lines++ }
+        fmt.Print(lines)""", ["bufio"], "var scanner = bufio.NewScanner(os.Stdin)"), "", "another request"),
+    # Random bytes that were drawn in advance.
+    "token": (lambda: go_main("""
+        token := make([]byte, 16)
+        source.Read(token)
+        fmt.Printf("%x", token)""", ["bufio", "crypto/rand"], "var source = bufio.NewReader(rand.Reader)"),
+        "", "print the same where no two plain ones do"),
+    "nested": (lambda: go_main("""
+        if !again { again = true; main(); again = false; return }
+        fmt.Print("inner")""", [], "var again bool"), "", "calls main itself"),
+    "panics": (lambda: go_main("""
+        flag.Int("n", 1, "")
+        fmt.Print("x")""", ["flag"]), "", "exits with code 2: "),
+    "exits": (lambda: warmed(exits="true"), "", "exits with code 0, and has to return"),
+}
+
+
+@pytest.mark.parametrize("name", KEEPERS)
+def test_a_warm_up_that_later_runs_would_show_is_not_used(serve_all, name):
+    build, sidecar, why = KEEPERS[name]
+    server = serve_all({name: (build(), WARM + sidecar)})
+    said = snapshot_of(server, name)
+    assert not said["used"] and why in said["reason"], said
+    if name == "once":
+        assert server.get("/once?n=2").json["shown"] == '{"n":2}'
+    if name == "body":
+        sent = server.post("/body", "of this one", headers={"content-type": "text/plain"})
+        assert sent.body == b'"of this one"'
+
+
+def test_what_differs_each_time_can_be_warm(serve_all):
+    server = serve_all({"id": (go_main("""
+        id := make([]byte, 8)
+        rand.Read(id)
+        fmt.Printf("{\\"data\\":%s,\\"id\\":\\"%x\\",\\"at\\":%d}", os.Getenv("DATA"), id, time.Now().UnixNano())""",
+        ["crypto/rand", "time"]), WARM)})
+    assert snapshot_of(server, "id")["used"], snapshot_of(server, "id")
+    answers = [server.get(f"/id?n={number}").json for number in range(5)]
+    assert [answer["data"] for answer in answers] == [{"n": str(number)} for number in range(5)]
+    assert len({answer["id"] for answer in answers}) == 5
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_arguments_are_the_invocations(serve_all, version):
+    wasm = build_go('package main\nimport ("fmt"; "os")\nfunc main() { fmt.Printf("%q", os.Args[1:]) }\n',
+                    version=version)
+    cgi = 'contract = "cgi"\n'
+    server = serve_all({"cold": (wasm, cgi + START), "warm": (wasm, cgi + WARM)})
+    for name in ("cold", "warm"):
+        assert snapshot_of(server, name)["used"], snapshot_of(server, name)
+        assert server.get(f"/{name}?one+two").body == b'["one" "two"]'
+        assert server.get(f"/{name}").body == b"[]"
 
 
 def test_what_cannot_be_stopped_before_main_starts_plainly(serve_all):

@@ -134,10 +134,14 @@ impl<'a> Rewriting<'a> {
         let run = run.ok_or_else(|| refused("it has no function wasm_pc_f_loop"))?;
         let main = self.function("main.main")?;
         let slot = module.slot(main).ok_or_else(|| refused("its main.main is not in the table"))?;
+        if is_warm && module.is_called(main)? {
+            return Err(refused("it calls main itself, and when the first call returns is not known"));
+        }
         // In this order: the runtime's copy of arguments and environment, that of package syscall,
-        // and up to Go 1.25 the map made of it.
+        // up to Go 1.25 the map made of it, and os.Args.
         let mut refresh = vec![self.function("runtime.goenvs")?, self.function("syscall.init")?];
         refresh.extend(self.optional("syscall.copyenv"));
+        refresh.extend(self.optional("os.init.0"));
         let wrapper = Wrapper {
             pc: i64::from(slot) << 16,
             state: self.global(wasm_encoder::ValType::I32),

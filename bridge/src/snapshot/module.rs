@@ -170,6 +170,21 @@ impl<'a> Module<'a> {
         self.slots.get(&function).copied()
     }
 
+    /// Whether code names a function as the one to call.
+    pub fn is_called(&self, function: u32) -> Result<bool> {
+        for body in &self.bodies {
+            let body = FunctionBody::new(wasmparser::BinaryReader::new(body, 0));
+            for operator in body.get_operators_reader()? {
+                if let Operator::Call { function_index } = operator?
+                    && function_index == function
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     pub fn has_export(&self, name: &str) -> bool {
         self.exports.iter().any(|export| export.name == name)
     }
