@@ -56,7 +56,8 @@ bool is_component(std::span<const std::uint8_t> wasm) {
 
 Result<> may_snapshot(std::span<const std::uint8_t> wasm, WarmUp warm_up) {
   BridgeBytes error;
-  if (fb_may_snapshot(wasm.data(), wasm.size(), warm_up == WarmUp::one_call, error.out())) return {};
+  if (fb_may_snapshot(wasm.data(), wasm.size(), warm_up == WarmUp::one_call, error.out()))
+    return {};
   return fail("{}", error.text());
 }
 

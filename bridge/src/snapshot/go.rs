@@ -135,7 +135,9 @@ impl<'a> Rewriting<'a> {
         let main = self.function("main.main")?;
         let slot = module.slot(main).ok_or_else(|| refused("its main.main is not in the table"))?;
         if is_warm && module.is_called(main)? {
-            return Err(refused("it calls main itself, and when the first call returns is not known"));
+            return Err(refused(
+                "it calls main itself, and when the first call returns is not known",
+            ));
         }
         // In this order: the runtime's copy of arguments and environment, that of package syscall,
         // up to Go 1.25 the map made of it, and os.Args.
