@@ -6,11 +6,10 @@
 //                [--instances spare|fresh] [--seconds S | --runs N] [--expect TEXT]
 //
 // --snapshot starts each run from a snapshot, which is made first with the same stdin, and where it
-// is warm with the same environment; of a
-// component, by one request. Instances are those that earlier runs have left, where they can be, or
-// with `--instances fresh` made for each run. --runs makes that many runs and no others, so that
-// what a run takes can be counted: the instructions of N and of 2 N runs under callgrind differ by
-// those of N runs.
+// is warm with the same environment; of a component, by one request. Instances are those that
+// earlier runs have left, where they can be, or with `--instances fresh` made for each run. --runs
+// makes that many runs and no others, so that what a run takes can be counted: the instructions of
+// N and of 2 N runs under callgrind differ by those of N runs.
 //
 // Prints one line of JSON: {"runs": N, "cpu_us_per_run": X}. CPU is user + system time of the whole
 // process, the thread that ticks the epoch included. Exits with 1 when a run does not end well or

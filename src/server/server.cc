@@ -257,8 +257,8 @@ void Server::await_signals() {
     if (!is_draining_) {
       log::info("draining", {{"cause", name_of_signal(signal)}});
       begin_drain();
-    } else if (signal !=
-               SIGHUP) {  // a terminal that closes may say so twice: its shell, the kernel
+    } else if (signal != SIGHUP) {
+      // A terminal that closes may say so twice: by its shell, and by the kernel.
       log::warn("stopped", {{"cause", "a second signal"}});
       _exit(128 + signal);
     }
