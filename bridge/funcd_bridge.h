@@ -75,6 +75,9 @@ typedef struct fb_host {
   /* Which pages of a memory may hold something else than zeros or its image, in ascending order: how
    * many regions, or -1 when that is not known or there are more than `count_max`. */
   int64_t (*written)(const uint8_t* base, size_t size, fb_region* regions, size_t count_max);
+  /* Of this thread so far: it may only be that something is written to for the first time if there
+   * is one more afterwards. */
+  uint64_t (*page_faults)(void);
 } fb_host;
 
 typedef struct fb_engine_options {

@@ -4,7 +4,7 @@ use crate::component::{ComponentGuest, is_concurrent};
 use crate::fold::{self, Instances};
 use crate::host::{self, Guest, Host};
 use crate::snapshot::Scratches;
-use crate::{Bytes, entry, files, give, slice, small_data};
+use crate::{Bytes, entry, files, give, jumps, slice, small_data};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
@@ -260,6 +260,7 @@ pub extern "C" fn fb_engine_fingerprint(engine: &BridgeEngine) -> u64 {
     engine.engine.precompile_compatibility_hash().hash(&mut hasher);
     fold::VERSION.hash(&mut hasher);
     small_data::RULE.hash(&mut hasher);
+    jumps::RULE.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -316,7 +317,9 @@ fn compile_module(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
     let compiler = if is_filled { &engine.filled()?.engine } else { &engine.engine };
     let filled = if is_filled { small_data::filled_by_start(wasm) } else { None };
     let made = filled.or_else(|| entry::renewable(wasm));
-    compiler.precompile_module(made.as_deref().unwrap_or(wasm))
+    let wasm = made.as_deref().unwrap_or(wasm);
+    let threaded = jumps::threaded(wasm)?;
+    compiler.precompile_module(threaded.as_deref().unwrap_or(wasm))
 }
 
 /// Of a component of WASI 0.2.

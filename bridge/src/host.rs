@@ -41,6 +41,7 @@ pub struct Host {
     pub write: unsafe extern "C" fn(*mut c_void, i32, *const u8, usize) -> i64,
     pub is_ready: unsafe extern "C" fn(*mut c_void, i32) -> bool,
     pub written: unsafe extern "C" fn(*const u8, usize, *mut Region, usize) -> i64,
+    pub page_faults: extern "C" fn() -> u64,
 }
 
 // Function pointers and constants.

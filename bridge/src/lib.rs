@@ -14,6 +14,7 @@ mod http_instance;
 mod http_request;
 mod http_spare;
 mod http_task;
+mod jumps;
 mod outbound;
 mod outbound_body;
 mod program;

@@ -19,6 +19,8 @@ const PAGE_BYTES: usize = 4 << 10;
 /// Larger memories are not looked through, and more of one not kept.
 const MEMORY_BYTES_MAX: usize = 16 << 20;
 const IMAGE_BYTES_MAX: usize = 4 << 20;
+/// To look through a memory up to this size takes as long as to ask for the thread's page faults.
+const LOOKED_THROUGH_BYTES: usize = 512 << 10;
 
 /// A linear memory where it lies. It stays there, and as large as it is, as long as nothing grows it.
 #[derive(Clone, Copy)]
@@ -104,6 +106,41 @@ unsafe fn written<'a>(
     regions.get(..usize::try_from(count).ok()?)
 }
 
+/// The pages of a memory that runs have written so far. A page that none has written is not writable yet, so
+/// the first write to it is a page fault of the thread: where it had none since the kernel was asked, these
+/// are all. The kernel makes no other page writable by the way, as it would by taking small pages together.
+pub struct Written {
+    is_lasting: bool,
+    /// How many faults the thread had had by then.
+    faults: Option<u64>,
+    regions: Vec<Region>,
+}
+
+impl Written {
+    pub fn new(place: Place) -> Written {
+        let has_small_pages =
+            || unsafe { madvise(place.base.cast(), place.bytes, Advice::LinuxNoHugepage) }.is_ok();
+        Written {
+            is_lasting: place.bytes > LOOKED_THROUGH_BYTES && has_small_pages(),
+            faults: None,
+            regions: Vec::new(),
+        }
+    }
+
+    /// `None` as for `written`.
+    unsafe fn look(&mut self, place: Place, host: &Host) -> Option<&[Region]> {
+        let faults = self.is_lasting.then(|| (host.page_faults)());
+        if faults.is_none() || self.faults != faults {
+            let mut regions = [Region::default(); REGIONS_MAX];
+            let regions = unsafe { written(place, host, &mut regions) }?;
+            self.regions.clear();
+            self.regions.extend_from_slice(regions);
+            self.faults = faults;
+        }
+        Some(&self.regions)
+    }
+}
+
 /// Has the kernel drop the pages that were only read. They come back when they are read again, as they
 /// were; until then no search for written pages has to pass them.
 unsafe fn drop_unwritten(place: Place, host: &Host) {
@@ -124,9 +161,13 @@ unsafe fn drop_unwritten(place: Place, host: &Host) {
 ///
 /// # Safety
 /// The memory is there, and nothing else uses it.
-pub unsafe fn renew(place: Place, image: &Image, host: &Host) -> Option<usize> {
-    let mut regions = [Region::default(); REGIONS_MAX];
-    let regions = unsafe { written(place, host, &mut regions) }?;
+pub unsafe fn renew(
+    place: Place,
+    image: &Image,
+    written: &mut Written,
+    host: &Host,
+) -> Option<usize> {
+    let regions = unsafe { written.look(place, host) }?;
     let memory = unsafe { std::slice::from_raw_parts_mut(place.base, place.bytes) };
     let base = place.base as u64;
     let mut bytes = 0;

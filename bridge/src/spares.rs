@@ -10,7 +10,7 @@ use crate::component::ComponentGuest;
 use crate::host::{Guest, Host};
 use crate::http_spare::Entry;
 use crate::program::Program;
-use crate::renewal::{Image, Place, renew};
+use crate::renewal::{Image, Place, Written, renew};
 use crate::task::Limits;
 use std::collections::BTreeMap;
 use wasmtime::{Store, TypedFunc};
@@ -34,6 +34,7 @@ pub struct Kept<E> {
     pub place: Option<Place>,
     /// Of its memories when it was made.
     pub memory_bytes: u64,
+    written: Option<Written>,
     runs: u32,
 }
 
@@ -42,14 +43,16 @@ pub type ComponentInstance = Instance<ComponentGuest, Entry>;
 
 impl<E> Kept<E> {
     pub fn new(entry: E, place: Option<Place>, memory_bytes: u64) -> Box<Self> {
-        Box::new(Kept { entry, place, memory_bytes, runs: 0 })
+        Box::new(Kept { entry, place, memory_bytes, written: None, runs: 0 })
     }
 
     /// Makes its instance as good as new after a run: how many bytes its memory takes. `None` where that
     /// cannot be done.
     fn renew(&mut self, image: &Image, host: &Host) -> Option<usize> {
         self.runs += 1;
-        self.place.map_or(Some(0), |place| unsafe { renew(place, image, host) })
+        let Some(place) = self.place else { return Some(0) };
+        let written = self.written.get_or_insert_with(|| Written::new(place));
+        unsafe { renew(place, image, written, host) }
     }
 
     /// Whether it has grown, or has been used for long.

@@ -7,6 +7,8 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "source/s3_location.h"
+
 namespace funcd::cli {
 namespace {
 
@@ -89,7 +91,8 @@ Result<ClientResponse> request(const http::Endpoint& server, const ClientRequest
   return Client(server, request).run();
 }
 
-Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin, std::string_view target) {
+Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin, std::string_view target,
+                                        Missing missing) {
   ClientRequest wanted;
   wanted.target = target;
   auto response = request(admin, wanted);
@@ -103,12 +106,17 @@ Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin, std::string
   if (json.is_discarded()) {
     return fail("{}:{}: what answers there is no admin address of funcd", admin.host, admin.port);
   }
+  if (response->status == 404 && missing == Missing::null) return nullptr;
   if (response->status != 200) {
     const auto detail = json.is_object() ? json.value("detail", std::string()) : std::string();
     return fail("{}:{}: {}: {}", admin.host, admin.port, response->status,
                 detail.empty() ? response->body : detail);
   }
   return json;
+}
+
+std::string function_path(std::string_view name) {
+  return "/v1/functions/" + source::encode_uri(name, source::Slash::encoded);
 }
 
 tl::unexpected<Error> not_ours(const http::Endpoint& admin,

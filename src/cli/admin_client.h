@@ -26,9 +26,15 @@ struct ClientResponse {
 [[nodiscard]] Result<ClientResponse> request(const http::Endpoint& server,
                                              const ClientRequest& request);
 
-// A document of a running server's admin API. Errors say how to reach one.
+// A document of a running server's admin API. Errors say how to reach one. Of what the server does
+// not have, null or an error.
+enum class Missing : std::uint8_t { error, null };
 [[nodiscard]] Result<nlohmann::ordered_json> get_json(const http::Endpoint& admin,
-                                                      std::string_view target);
+                                                      std::string_view target,
+                                                      Missing missing = Missing::error);
+
+// The target of a function there.
+[[nodiscard]] std::string function_path(std::string_view name);
 
 // Of a document that is of another shape than ours.
 [[nodiscard]] tl::unexpected<Error> not_ours(const http::Endpoint& admin,

@@ -69,7 +69,7 @@ Result<> set_canary(const Canary& request, server::Config config) {
       .number = request.number, .weight = request.weight, .sticky = {}};
   if (!request.sticky.empty()) share.sticky = request.sticky;
   const auto opened = TRY(request.source.open(std::move(config)));
-  source::Deployments deployments(*opened.store);
+  source::Deployments deployments = opened.deployments();
   const auto record = TRY(deployments.read(request.name));
   std::string before;
   if (record && record->canary) {
@@ -85,7 +85,7 @@ Result<> set_canary(const Canary& request, server::Config config) {
 Result<> promote(const Promote& request, server::Config config) {
   const auto opened = TRY(request.source.open(std::move(config)));
   const std::string before = TRY(request.source.failure_before(opened.config, request.name));
-  const auto change = TRY(source::Deployments(*opened.store).promote(request.name));
+  const auto change = TRY(opened.deployments().promote(request.name));
   TRY(request.source.wait(opened.config, request.name, change, before));
   request.source.tell(request.name, change, opened.source);
   return {};

@@ -14,6 +14,7 @@
 #include "cli/deployment.h"
 #include "cli/verbs.h"
 #include "registry/artifact.h"
+#include "registry/folder_scan.h"
 #include "registry/names.h"
 
 namespace funcd::cli {
@@ -173,6 +174,10 @@ Result<> deploy(const Deploy& request, server::Config config) {
   if (const auto problem = registry::name_problem(name)) {
     return fail("{}: {}; name the function with --name", name, *problem);
   }
+  if (name.starts_with(std::string(registry::kPublicFolder) + "/")) {
+    return fail("{}: what lies in {} is sent as it is, and no function; name it otherwise", name,
+                registry::kPublicFolder);
+  }
   if (registry::canary_name_of(name)) {
     return fail("{}: is a canary's name; name the function with --name, and add --canary", name);
   }
@@ -183,11 +188,10 @@ Result<> deploy(const Deploy& request, server::Config config) {
   Result<source::Deployments::Change> change;
   {
     Progress progress(fmt::format("uploading {}", name));
-    change = source::Deployments(*opened.store)
-                 .deploy(name, collected.files, share,
-                         [&progress](std::uint64_t sent, std::uint64_t total) {
-                           progress.draw(sent, total);
-                         });
+    change = opened.deployments().deploy(name, collected.files, share,
+                                         [&progress](std::uint64_t sent, std::uint64_t total) {
+                                           progress.draw(sent, total);
+                                         });
   }
   if (!change) return fail(change.error());
   // What the function itself has failed for is no news of its canary.

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/admin_client.h"
+#include "registry/manifest.h"
 #include "server/admin_json.h"
 
 namespace funcd::cli {
@@ -21,15 +22,6 @@ std::string text_of(const Json& json, const char* key) {
   if (!json.is_object()) return "";
   const auto found = json.find(key);
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-// Null where the server does not know it.
-Result<Json> find_function(const http::Endpoint& admin, const std::string& name) {
-  const Json functions = TRY(get_json(admin, "/v1/functions"));
-  for (const Json& function : functions.value("functions", Json::array())) {
-    if (text_of(function, "name") == name) return function;
-  }
-  return Json();
 }
 
 std::string failure_of(const Json& function) {
@@ -105,6 +97,26 @@ std::string schema_path(const std::string& function, const std::string& schema) 
   return (std::filesystem::path(function).parent_path() / schema).lexically_normal();
 }
 
+source::Deployments SourceFlags::Opened::deployments() const {
+  const auto schemas_of = [limits = config.limits, ceilings = config.ceilings](
+                              const std::string& name,
+                              const source::ObjectStore::Bytes& sidecar) {
+    std::vector<std::string> paths;
+    const auto manifest =
+        registry::parse_manifest({reinterpret_cast<const char*>(sidecar.data()), sidecar.size()},
+                                 name, limits, ceilings);
+    if (!manifest) return paths;
+    for (const auto& schema : {manifest->request_schema, manifest->response_schema}) {
+      if (!schema) continue;
+      std::string path = schema_path(name, *schema);
+      const bool is_new = std::ranges::find(paths, path) == paths.end();
+      if (is_new && !path.starts_with("..")) paths.push_back(std::move(path));
+    }
+    return paths;
+  };
+  return {*store, schemas_of};
+}
+
 SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
     : flags_(
           verb,
@@ -141,7 +153,7 @@ Result<std::string> SourceFlags::failure_before(const server::Config& config,
                                                 const std::string& name) const {
   if (!is_waiting_) return "";
   if (!config.admin) return fail("--wait asks the admin address, and admin is off");
-  return failure_of(TRY(find_function(*config.admin, name)));
+  return failure_of(TRY(get_json(*config.admin, function_path(name), Missing::null)));
 }
 
 void SourceFlags::tell(const std::string& name, const source::Deployments::Change& change,
@@ -179,10 +191,11 @@ Result<> SourceFlags::wait(const server::Config& config, const std::string& name
       TRY(request(*config.admin, refresh));
       refresh_at = Clock::now() + kRefreshEvery;
     }
-    const Json function = TRY(find_function(*config.admin, title));
+    const Json function = TRY(get_json(*config.admin, function_path(title), Missing::null));
     const bool is_dropped =
         !change.dropped ||
-        TRY(find_function(*config.admin, name_of_canary(*change.dropped))).is_null();
+        TRY(get_json(*config.admin, function_path(name_of_canary(*change.dropped)), Missing::null))
+            .is_null();
     if (is_live(function, name, change) && is_dropped) return {};
     const std::string failure = failure_of(function);
     error = text_of(function, "error");

@@ -24,6 +24,8 @@ class SourceFlags {
     server::Config config;
     std::unique_ptr<source::ObjectStore> store;
     std::string source;
+
+    [[nodiscard]] source::Deployments deployments() const;
   };
   // Errors with kWrongUsage are those of load().
   [[nodiscard]] Result<server::Config> load() const { return flags_.load(); }

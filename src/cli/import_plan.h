@@ -16,6 +16,9 @@ enum class ImportFormat : std::uint8_t { wagi, wws, spin };
 [[nodiscard]] std::string_view name_of(ImportFormat format);   // "wagi"
 [[nodiscard]] std::string_view title_of(ImportFormat format);  // "Wagi"
 
+// What is called of a program that was built for wasm32-wasip1.
+inline constexpr std::string_view kEntrypoint = "_start";
+
 // Something that has no counterpart here, or is another than it was, and what to do about it.
 struct ImportNote {
   std::string what;

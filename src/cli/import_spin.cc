@@ -102,6 +102,11 @@ class Application {
       return ImportNote{trigger.why_not, "write a function that does what it does"};
     }
     if (!component.remote.empty()) return read_remote(trigger);
+    if (!trigger.executor.entrypoint.empty() && trigger.executor.entrypoint != kEntrypoint) {
+      return ImportNote{fmt::format("executor.entrypoint = \"{}\": only {} is called here",
+                                    trigger.executor.entrypoint, kEntrypoint),
+                        "build a program whose main calls it"};
+    }
     function.name = component.id;
     function.wasm = TRY(find_in(project_, project_.base, component.source));
     function.route = route_of(trigger.route);

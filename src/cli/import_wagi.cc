@@ -11,7 +11,6 @@ namespace funcd::cli {
 namespace {
 
 constexpr std::string_view kArgvDefault = "${SCRIPT_NAME} ${ARGS}";
-constexpr std::string_view kEntrypointDefault = "_start";
 // An export section's entry for a function of that name (core specification 5.5.10).
 constexpr std::string_view kRoutesExport("\7_routes\0", 9);
 
@@ -112,9 +111,9 @@ Result<std::optional<ImportNote>> read_function(const ImportProject& project, co
     return ImportNote{fmt::format("{} is not a local file", module.module),
                       "fetch it with the tool of its registry and name the file in 'module'"};
   }
-  if (!module.entrypoint.empty() && module.entrypoint != kEntrypointDefault) {
+  if (!module.entrypoint.empty() && module.entrypoint != kEntrypoint) {
     return ImportNote{fmt::format("entrypoint = \"{}\": only {} is called here", module.entrypoint,
-                                  kEntrypointDefault),
+                                  kEntrypoint),
                       "build a program whose main calls it"};
   }
   function.wasm = TRY(find_in(project, project.base, *path));

@@ -36,7 +36,7 @@ struct Target {
 
 Result<Target> find(const Invoke& invoke) {
   const auto admin = TRY(invoke.admin.endpoint());
-  const auto function = TRY(get_json(admin, "/v1/functions/" + invoke.name));
+  const auto function = TRY(get_json(admin, function_path(invoke.name)));
   const auto status = TRY(get_json(admin, "/v1/status"));
   try {
     if (function.at("route").is_null()) {

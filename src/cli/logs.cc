@@ -70,7 +70,7 @@ Result<> show(const Logs& request) {
   std::uint32_t limit = request.lines;
   while (true) {
     const auto page = TRY(get_json(
-        admin, fmt::format("/v1/functions/{}/logs?after={}&limit={}", request.name, after, limit)));
+        admin, fmt::format("{}/logs?after={}&limit={}", function_path(request.name), after, limit)));
     try {
       for (const auto& entry : page.at("entries")) {
         print(request.is_json ? entry.dump() + "\n" : entry_text(entry));

@@ -64,7 +64,7 @@ void print_list(const source::DeploymentRecord& record, std::optional<std::uint6
   }
   if (!live) {
     print(
-        fmt::format("{0}: what is live was not deployed: {0}.wasm or {0}.toml was changed by "
+        fmt::format("{0}: what is live was not deployed: its module, sidecar or a schema was changed by "
                     "hand\n",
                     record.function));
   }
@@ -89,7 +89,7 @@ nlohmann::ordered_json json_of(const source::DeploymentRecord& record,
 
 Result<> list(const Revisions& request, server::Config config) {
   const auto opened = TRY(request.source.open(std::move(config)));
-  source::Deployments deployments(*opened.store);
+  source::Deployments deployments = opened.deployments();
   const auto record = TRY(deployments.read(request.name));
   if (!record) {
     return fail("{}: has no revisions in {}; funcd deploy makes some", request.name, opened.source);
@@ -106,8 +106,7 @@ Result<> list(const Revisions& request, server::Config config) {
 Result<> roll_back(const Rollback& request, server::Config config) {
   const auto opened = TRY(request.source.open(std::move(config)));
   const std::string before = TRY(request.source.failure_before(opened.config, request.name));
-  const auto change =
-      TRY(source::Deployments(*opened.store).roll_back(request.name, request.number));
+  const auto change = TRY(opened.deployments().roll_back(request.name, request.number));
   TRY(request.source.wait(opened.config, request.name, change, before));
   request.source.tell(request.name, change, opened.source);
   return {};

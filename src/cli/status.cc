@@ -42,9 +42,9 @@ void print_server(const Json& status) {
                     status.at("pid").get<int>(),
                     uptime_text(status.at("uptime_seconds").get<std::int64_t>()),
                     status.at("is_draining").get<bool>() ? ", draining" : ""));
-  print(fmt::format("source {}: {}\n", status.at("source").get<std::string>(),
+  print(fmt::format("source {}: {}\n", printable(status.at("source").get<std::string>()),
                     !status.at("source_error").is_null()
-                        ? status.at("source_error").get<std::string>()
+                        ? printable(status.at("source_error").get<std::string>())
                     : status.at("is_first_scan_done").get<bool>() ? "watched"
                                                                   : "first scan under way"));
   print(fmt::format("{} workers, {} connections, {} requests in flight, {} waiting, {}\n\n",

@@ -108,7 +108,7 @@ enum class Wait : std::uint8_t { ended, timed_out, stopped, impossible };
 // Until the process has ended, or is not to go on.
 Wait wait_for(int process, std::chrono::milliseconds timeout, const std::stop_token& stop) {
   const Descriptor stopped(::eventfd(0, EFD_CLOEXEC));
-  CHECK(stopped, "{}", errno_text(errno));
+  if (!stopped) return Wait::impossible;
   const std::stop_callback on_stop(stop, [&stopped] {
     const std::uint64_t one = 1;
     CHECK(::write(stopped.get(), &one, sizeof one) == static_cast<ssize_t>(sizeof one));
@@ -167,13 +167,13 @@ Result<std::vector<std::uint8_t>> CompilerProcess::compile(std::span<const std::
   if (!files) return fail("the compiler: {}", files.error().message);
   const pid_t pid = TRY(spawn(executable_, arguments, *files));
   const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  const std::string why_not = process ? "" : errno_text(errno);
   const Wait wait = process ? wait_for(process.get(), limits_.timeout, stop) : Wait::impossible;
+  const std::string why_not = errno_text(errno);
   if (wait != Wait::ended) ::kill(pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (wait == Wait::impossible) return fail("the compiler: pidfd_open: {}", why_not);
+  if (wait == Wait::impossible) return fail("the compiler cannot be waited for: {}", why_not);
   if (wait == Wait::stopped) return fail("the compiler was stopped");
   if (wait == Wait::timed_out) {
     return fail("takes the compiler longer than {} s; make it smaller, or raise compile.timeout",

@@ -100,6 +100,7 @@ const fb_host& host() {
       .write = &on_write,
       .is_ready = &on_ready,
       .written = &on_written,
+      .page_faults = &page_faults,
   };
   return kHost;
 }

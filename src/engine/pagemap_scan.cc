@@ -17,6 +17,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -123,6 +124,12 @@ std::int64_t written_regions(std::span<const std::uint8_t> memory, std::span<Pag
   scan.category_anyof_mask = kPresent | kSwapped;
   const int found = __real_ioctl(pagemap(), kPagemapScan, &scan);
   return found < 0 || scan.walk_end != scan.end ? -1 : found;
+}
+
+std::uint64_t page_faults() {
+  rusage usage{};
+  CHECK(::getrusage(RUSAGE_THREAD, &usage) == 0);
+  return static_cast<std::uint64_t>(usage.ru_minflt) + static_cast<std::uint64_t>(usage.ru_majflt);
 }
 
 bool are_pagemap_scans_seen() {

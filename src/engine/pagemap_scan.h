@@ -28,6 +28,9 @@ void open_pagemap();
 [[nodiscard]] std::int64_t written_regions(std::span<const std::uint8_t> memory,
                                            std::span<PageRegion> regions);
 
+// How many page faults this thread has had. A page that it writes to for the first time is one.
+[[nodiscard]] std::uint64_t page_faults();
+
 // Whether Wasmtime's scans of dirty pages pass through here. When they do not although it scans,
 // what one guest has written could be read by another.
 [[nodiscard]] bool are_pagemap_scans_seen();

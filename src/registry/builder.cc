@@ -55,7 +55,6 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
   stop_ = stop;
   TRY(look(Look::first));
   read_proofs();
-  bool is_first = true;
   while (!stop.stop_requested()) {
     if (source_.is_look_due()) (void)look(Look::again);  // an error is in the status
     take_compiled();
@@ -68,19 +67,19 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
       continue;
     }
     settle_canaries();
-    if (is_dirty_ || is_first) publish();
-    if (is_first && !is_awaiting_code() && trials_.empty()) {
+    if (is_dirty_ || !is_first_scan_done_) publish();
+    if (!is_first_scan_done_ && !is_awaiting_code() && trials_.empty()) {
+      is_first_scan_done_ = true;
       board_.finish_first_scan();
       tell_change();
-      is_first = false;
     }
-    if (!is_first) keep_proofs();
+    keep_proofs();
     source_.wait(next_deadline(), wake_.get());
     std::uint64_t wakes = 0;
     (void)!::read(wake_.get(), &wakes, sizeof wakes);
   }
   proofs_kept_at_ = {};
-  if (!is_first) keep_proofs();
+  keep_proofs();
   return {};
 }
 
@@ -257,7 +256,8 @@ void Registry::Builder::accept(Record& record, Trial passed) {
   status.is_from_cache = outcome.is_from_cache;
   status.code = name_of(record.live->program->facts().tier);
   if (is_compiling_elsewhere_ && record.live->program->facts().tier == engine::Tier::baseline) {
-    optimized_lane_.add({record.live->digest, record.candidate->wasm.path, outcome.artifact_bytes});
+    optimized_lane_.add(
+        {record.live->digest, {record.candidate->wasm.path}, outcome.artifact_bytes});
   }
   is_dirty_ = true;
   unannounced_.push_back(name);

@@ -85,6 +85,7 @@ class Registry::Builder {
   void keep_proofs();
   [[nodiscard]] const Proof* proof_of(const Record& record) const;
   void unload_unused();
+  [[nodiscard]] bool are_proofs_due() const;
   [[nodiscard]] TimePoint memory_deadline() const;
   void take_lost();
   void settle_lost(Record& record, const std::string& error);
@@ -158,6 +159,7 @@ class Registry::Builder {
   TimePoint published_at_{};
 
   Proofs earlier_proofs_;  // of functions that have not been live in this process
+  bool is_first_scan_done_ = false;
   bool is_proof_new_ = false;
   TimePoint proofs_kept_at_{};
   TimePoint unloaded_at_{};

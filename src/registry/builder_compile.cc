@@ -21,7 +21,7 @@ void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcom
                             ? engine::Tier::optimized
                             : engine::Tier::baseline;
   lane(record.awaited_tier)
-      .add({outcome.digest, record.candidate->wasm.path, outcome.artifact_bytes});
+      .add({outcome.digest, {record.candidate->wasm.path}, outcome.artifact_bytes});
 }
 
 void Registry::Builder::take_compiled() {
@@ -51,14 +51,15 @@ void Registry::Builder::settle_awaiting(Record& record, const CompileLane::Done&
     build(record, RevisionBuilder::Code{done.digest, *done.code, tier});
     return;
   }
-  if (tier == engine::Tier::baseline) {
+  record.is_transient = !done.is_found;
+  if (tier == engine::Tier::baseline && done.is_found) {
     record.awaited_digest = done.digest;
     record.awaited_tier = engine::Tier::optimized;
     optimized_lane_.add(
-        {done.digest, record.candidate->wasm.path, record.candidate->wasm.stamp.bytes});
+        {done.digest, {record.candidate->wasm.path}, record.candidate->wasm.stamp.bytes});
     return;
   }
-  record.failed_key = record.awaited_key;
+  if (done.is_found) record.failed_key = record.awaited_key;
   reject(record, fmt::format("{}.wasm: {}", record.candidate->name, done.code.error().message));
 }
 

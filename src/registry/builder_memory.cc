@@ -49,8 +49,14 @@ void Registry::Builder::read_proofs() {
              {"remedy", "functions are read and tried again, as for the first time"}});
 }
 
+// Not before the first scan is done: until then those of an earlier server are the better ones.
+bool Registry::Builder::are_proofs_due() const {
+  return is_first_scan_done_ && is_proof_new_ && cache_ != nullptr &&
+         options_.unload_after.count() > 0;
+}
+
 void Registry::Builder::keep_proofs() {
-  if (!is_proof_new_ || cache_ == nullptr || options_.unload_after.count() == 0) return;
+  if (!are_proofs_due()) return;
   if (proofs_kept_at_ != TimePoint() && Clock::now() < proofs_kept_at_ + kProofsGap) return;
   is_proof_new_ = false;
   proofs_kept_at_ = Clock::now();
@@ -86,7 +92,7 @@ TimePoint Registry::Builder::memory_deadline() const {
   TimePoint deadline = TimePoint::max();
   if (options_.unload_after.count() == 0) return deadline;
   deadline = unloaded_at_ + options_.unload_after / kLooksWithin;
-  if (is_proof_new_ && cache_ != nullptr) {
+  if (are_proofs_due()) {
     deadline = std::min<TimePoint>(deadline, proofs_kept_at_ + kProofsGap);
   }
   return deadline;

@@ -1,5 +1,7 @@
 #include "registry/compile_lane.h"
 
+#include <algorithm>
+
 #include "base/file.h"
 
 namespace funcd::registry {
@@ -11,9 +13,13 @@ CompileLane::CompileLane(engine::Tier tier, Compile compile, std::uint64_t artif
       artifact_bytes_max_(artifact_bytes_max),
       on_done_(std::move(on_done)) {}
 
-void CompileLane::add(const Job& job) {
+void CompileLane::add(Job job) {
   const std::lock_guard lock(mutex_);
-  jobs_.try_emplace({job.bytes, job.digest}, job);
+  auto& waiting = jobs_[{job.bytes, job.digest}];
+  for (const std::string& path : waiting.paths) {
+    if (std::ranges::find(job.paths, path) == job.paths.end()) job.paths.push_back(path);
+  }
+  waiting = std::move(job);
   changed_.notify_all();
 }
 
@@ -41,16 +47,19 @@ std::optional<CompileLane::Job> CompileLane::next(const std::stop_token& stop) {
   return std::move(jobs_.extract(jobs_.begin()).mapped());
 }
 
-// Nothing when the artifact is another by now, whose own job comes, or when stopped.
+// Nothing when stopped.
 std::optional<CompileLane::Done> CompileLane::compile(const Job& job,
                                                       const std::stop_token& stop) const {
-  const auto artifact = read_file(job.path, artifact_bytes_max_);
-  if (!artifact || sha256_hex(*artifact) != job.digest) {
-    return Done{job.digest, fail("has changed while it waited for the compiler")};
+  for (const std::string& path : job.paths) {
+    const auto artifact = read_file(path, artifact_bytes_max_);
+    if (!artifact || sha256_hex(*artifact) != job.digest) continue;
+    Done done{.digest = job.digest, .code = compile_(*artifact, tier_, stop)};
+    if (stop.stop_requested()) return std::nullopt;
+    return done;
   }
-  Done done{job.digest, compile_(*artifact, tier_, stop)};
-  if (stop.stop_requested()) return std::nullopt;
-  return done;
+  return Done{.digest = job.digest,
+              .code = fail("has changed while it waited for the compiler"),
+              .is_found = false};
 }
 
 }  // namespace funcd::registry

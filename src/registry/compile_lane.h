@@ -27,19 +27,21 @@ class CompileLane {
  public:
   struct Job {
     std::string digest;  // names the job: what waits already is not added again
-    std::string path;    // where the artifact lies; it is dropped when another lies there by then
+    // Where the artifact lies. Another may lie there by the time that it is read.
+    std::vector<std::string> paths;
     std::uint64_t bytes = 0;
   };
   struct Done {
     std::string digest;
     Result<std::vector<std::uint8_t>> code;
+    bool is_found = true;  // else the artifact lay nowhere any more, which says nothing of it
   };
 
   // `on_done` is called on the lane's thread whenever there is something to take.
   CompileLane(engine::Tier tier, Compile compile, std::uint64_t artifact_bytes_max,
               std::function<void()> on_done);
 
-  void add(const Job& job);
+  void add(Job job);
   // What is done since the last call.
   [[nodiscard]] std::vector<Done> take();
 

@@ -95,6 +95,8 @@ class Registry {
   // From any thread: whether no other catalog has been published, or is about to be. What is not
   // building any more was in a catalog before.
   [[nodiscard]] bool is_newest(const Catalog& catalog) const;
+  // As in status(), for any thread and without a copy of all of it.
+  [[nodiscard]] bool is_first_scan_done() const;
   // From any thread: brings a revision's program into memory; code that the cache has lost is
   // compiled again. `on_loaded` is called on another thread, and only posts; not at all when the
   // registry ends before.

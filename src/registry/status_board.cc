@@ -48,8 +48,7 @@ void StatusBoard::show_catalog(std::shared_ptr<const Catalog> catalog) {
 }
 
 void StatusBoard::finish_first_scan() {
-  const std::lock_guard lock(mutex_);
-  is_first_scan_done_ = true;
+  is_first_scan_done_.store(true);
 }
 
 void StatusBoard::expect(const std::vector<Expected>& functions) {
@@ -85,7 +84,7 @@ Status StatusBoard::status() const {
   status.functions.reserve(functions_.size());
   for (const auto& [name, function] : functions_) status.functions.push_back(function);
   status.problems = problems_;
-  status.is_first_scan_done = is_first_scan_done_;
+  status.is_first_scan_done = is_first_scan_done();
   status.source_error = source_error_;
   return status;
 }

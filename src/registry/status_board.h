@@ -38,6 +38,7 @@ class StatusBoard {
   [[nodiscard]] Status status() const;
   [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
   [[nodiscard]] bool is_building(std::string_view path) const;
+  [[nodiscard]] bool is_first_scan_done() const { return is_first_scan_done_.load(); }
   [[nodiscard]] bool is_newest(const Catalog& catalog) const { return newest_.load() == &catalog; }
 
  private:
@@ -48,7 +49,7 @@ class StatusBoard {
   std::map<std::string, FunctionStatus> functions_;
   std::vector<Problem> problems_;
   std::string source_error_;
-  bool is_first_scan_done_ = false;
+  std::atomic<bool> is_first_scan_done_{false};
   std::shared_ptr<const Catalog> catalog_ = std::make_shared<const Catalog>();
   std::atomic<const Catalog*> newest_{nullptr};  // catalog_, once there is one
   RouteTable expected_routes_;

@@ -143,7 +143,7 @@ Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& p
   registry::Candidate candidate;
   candidate.name = place.name;
   const auto wasm = file_at(path);
-  if (!wasm) return fail("{}", errno_text(errno));
+  if (!wasm) return fail("{}: cannot be looked at, or is no file", path);
   candidate.wasm = *wasm;
   const auto stem = path.substr(0, path.size() - kModuleSuffix.size());
   candidate.sidecar = file_at(stem + ".toml");

@@ -18,7 +18,6 @@ namespace funcd::server {
 namespace {
 
 // How often run() looks whether the first scan is done.
-constexpr std::chrono::milliseconds kScanInterval{2};
 // Threads that read public files which the kernel does not have in memory.
 constexpr int kReaders = 2;
 // Threads that ask new revisions for their smoke requests.
@@ -81,8 +80,6 @@ void give_back_large_buffers() {
 
 Server::Server(const Config& config)
     : config_(config),
-      scan_timer_(loop_.timers(), this,
-                  [](void* self) { static_cast<Server*>(self)->await_first_scan(); }),
       signals_(loop_.io(), SIGTERM, SIGINT) {
   // nohup has it ignored, so that the server outlives the terminal.
   if (!is_ignored(SIGHUP)) signals_.add(SIGHUP);
@@ -163,6 +160,10 @@ void Server::make_registry() {
   options.smoke = [this](const registry::Revision& revision, const std::stop_token& stop) {
     return run_smoke(revision, kv_.get(), stop);
   };
+  options.on_change = [this] {
+    if (!registry_->is_first_scan_done()) return;
+    boost::asio::post(loop_.io(), [this] { tell_first_scan(); });
+  };
   registry_ = std::make_unique<registry::Registry>(
       *engine_, cache_.get(), std::move(options),
       [this](const std::shared_ptr<const registry::Catalog>& catalog) {
@@ -182,7 +183,8 @@ void Server::make_workers() {
 
   kv_ = std::make_unique<storage::SqliteKvStore>(
       kv_file_of(config_, process_environment),
-      storage::KvLimits{.store_bytes_max = config_.kv_bytes_max});
+      storage::KvLimits{.store_bytes_max = config_.kv_bytes_max,
+                        .is_private = config_.kv_file.empty()});
 
   http::ServerOptions http = config_.http;
   http.connections_max = std::max<std::size_t>(http.connections_max / config_.workers, 1);
@@ -242,13 +244,8 @@ void Server::on_first_scan(std::function<void(const registry::Status&)> callback
   on_first_scan_ = std::move(callback);
 }
 
-void Server::await_first_scan() {
-  const registry::Status status = this->status();
-  if (!status.is_first_scan_done) {
-    scan_timer_.arm(Clock::now() + kScanInterval);
-  } else if (on_first_scan_) {
-    std::exchange(on_first_scan_, nullptr)(status);
-  }
+void Server::tell_first_scan() {
+  if (on_first_scan_) std::exchange(on_first_scan_, nullptr)(status());
 }
 
 void Server::await_signals() {
@@ -313,7 +310,6 @@ Result<> Server::run() {
     smokers.emplace_back([this](const std::stop_token& stop) { registry_->run_smokes(stop); });
   }
   await_signals();
-  await_first_scan();
   loop_.run();
   for (auto& compiler : compilers) compiler.request_stop();
   // The builder first: it publishes to workers.

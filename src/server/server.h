@@ -62,7 +62,7 @@ class Server {
   void make_registry();
   void make_workers();
   void make_admin();
-  void await_first_scan();
+  void tell_first_scan();
   void await_signals();
   void begin_drain();
   void on_worker_drained();
@@ -88,7 +88,6 @@ class Server {
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<http::Server> admin_server_;
   std::function<void(const registry::Status&)> on_first_scan_;
-  Timer scan_timer_;
   boost::asio::signal_set signals_;
   std::atomic<bool> is_draining_{false};
   std::size_t workers_draining_ = 0;

@@ -43,6 +43,13 @@ DeploymentRecord record_of(const Json& json) {
                                .sticky = canary.at("sticky").get<std::string>()}};
   }
   for (const Json& item : json.at("revisions")) record.revisions.push_back(revision_of(item));
+  if (const auto history = json.find("history"); history != json.end()) {
+    record.history = history->get<std::vector<std::uint64_t>>();
+  } else {  // written before there was one
+    for (const DeployedRevision& revision : record.revisions) {
+      if (revision.number < record.live) record.history.push_back(revision.number);
+    }
+  }
   return record;
 }
 
@@ -84,6 +91,26 @@ const DeployedRevision* DeploymentRecord::find(std::uint64_t number) const {
   return found == revisions.end() ? nullptr : &*found;
 }
 
+void DeploymentRecord::go_on_to(std::uint64_t number) {
+  if (live != 0) history.push_back(live);
+  live = number;
+}
+
+void DeploymentRecord::go_back_to(std::uint64_t number) {
+  const auto last = std::find(history.rbegin(), history.rend(), number);
+  if (last == history.rend()) return go_on_to(number);
+  history.erase(std::prev(last.base()), history.end());
+  live = number;
+}
+
+std::optional<std::uint64_t> DeploymentRecord::previous() const {
+  const auto found = std::find_if(history.rbegin(), history.rend(), [this](std::uint64_t number) {
+    return number != live && find(number) != nullptr;
+  });
+  if (found == history.rend()) return std::nullopt;
+  return *found;
+}
+
 std::string text_of(const DeploymentRecord& record) {
   Json revisions = Json::array();
   for (const DeployedRevision& revision : record.revisions) revisions.push_back(json_of(revision));
@@ -93,6 +120,7 @@ std::string text_of(const DeploymentRecord& record) {
                       {"weight", record.canary->share.weight},
                       {"sticky", record.canary->share.sticky}};
   }
+  json["history"] = record.history;
   json["revisions"] = std::move(revisions);
   return json.dump(1) + "\n";
 }

@@ -19,7 +19,7 @@ struct DeployedFile {
 struct DeployedRevision {
   std::uint64_t number = 0;         // 1, 2, ...
   std::string at;                   // RFC 3339
-  std::string note;                 // "deployed", "found": it lay there before the first deployment
+  std::string note;                 // "deployed", "found": somebody had put it there
   std::vector<DeployedFile> files;  // the module last
 
   [[nodiscard]] const DeployedFile& module() const { return files.back(); }
@@ -42,9 +42,16 @@ struct DeploymentRecord {
   std::string function;
   std::uint64_t live = 0;
   std::optional<DeployedCanary> canary;
+  std::vector<std::uint64_t> history;  // what was live before, the last one last
   std::vector<DeployedRevision> revisions;
 
   [[nodiscard]] const DeployedRevision* find(std::uint64_t number) const;
+  // Makes a revision live that was not: the way back is to what was.
+  void go_on_to(std::uint64_t number);
+  // Makes one live again, as if nothing had come after it.
+  void go_back_to(std::uint64_t number);
+  // What was live before; nothing when that is not kept any more.
+  [[nodiscard]] std::optional<std::uint64_t> previous() const;
 };
 
 [[nodiscard]] std::string text_of(const DeploymentRecord& record);

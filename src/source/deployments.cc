@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <map>
+#include <ranges>
 #include <set>
 
 #include "base/file.h"
@@ -49,15 +51,31 @@ DeployedRevision revision_of(const Deployments::Files& files, std::string note) 
   return revision;
 }
 
-// The oldest ones go, but for those that requests meet.
+// Whether a revision had that file with that content.
+bool has_file(const DeploymentRecord& record, const std::string& path, const std::string& digest) {
+  return std::ranges::any_of(record.revisions, [&](const DeployedRevision& revision) {
+    return std::ranges::any_of(revision.files, [&](const DeployedFile& file) {
+      return file.path == path && file.sha256 == digest;
+    });
+  });
+}
+
+std::uint64_t next_number(const DeploymentRecord& record) {
+  return record.revisions.empty() ? 1 : record.revisions.back().number + 1;
+}
+
+// The oldest ones go, but for those that requests meet, and that which a rollback leads to.
 void limit_revisions(DeploymentRecord& record) {
   auto& revisions = record.revisions;
+  const auto previous = record.previous();
   for (auto at = revisions.begin();
        revisions.size() > Deployments::kRevisionsMax && at != revisions.end();) {
-    const bool is_in_use =
-        at->number == record.live || (record.canary && at->number == record.canary->number);
+    const bool is_in_use = at->number == record.live || at->number == previous ||
+                           (record.canary && at->number == record.canary->number);
     at = is_in_use ? std::next(at) : revisions.erase(at);
   }
+  std::erase_if(record.history,
+                [&](std::uint64_t number) { return record.find(number) == nullptr; });
 }
 
 // The number in "hello@2.wasm" of hello.
@@ -88,22 +106,33 @@ Result<std::optional<DeploymentRecord>> Deployments::read(const std::string& nam
 }
 
 Result<std::optional<std::uint64_t>> Deployments::find_live(const DeploymentRecord& record) {
-  const auto digest_of = [this, &record](std::string_view suffix) {
-    return store_.digest_of(record.function + std::string(suffix), kFileBytesMax);
+  std::map<std::string, std::string> digests;  // by path; "" of what is not there
+  const auto digest_at = [&](const std::string& path) -> Result<std::string> {
+    const auto [known, is_new] = digests.try_emplace(path);
+    if (is_new) known->second = TRY(store_.digest_of(path, kFileBytesMax)).value_or("");
+    return known->second;
   };
-  const auto module = TRY(digest_of(kModuleSuffix));
   // An empty sidecar says the same as none.
-  const std::string nothing = sha256_hex("");
-  const std::string sidecar = TRY(digest_of(kSidecarSuffix)).value_or(nothing);
-  const auto lies_there = [&](const DeployedRevision& revision) {
+  const auto or_empty = [](std::string digest) {
+    return digest.empty() ? sha256_hex("") : std::move(digest);
+  };
+  const std::string sidecar_path = record.function + std::string(kSidecarSuffix);
+  const auto lies_there = [&](const DeployedRevision& revision) -> Result<bool> {
     const DeployedFile* own = revision.sidecar();
-    return revision.module().sha256 == module && (own ? own->sha256 : nothing) == sidecar;
+    const std::string sidecar = or_empty(own == nullptr ? "" : own->sha256);
+    if (or_empty(TRY(digest_at(sidecar_path))) != sidecar) return false;
+    for (const DeployedFile& file : revision.files) {
+      if (&file != own && TRY(digest_at(file.path)) != file.sha256) return false;
+    }
+    return true;
   };
   // Of several that are the same it is the one that is recorded.
-  if (lies_there(*record.find(record.live))) return record.live;
-  const auto found = std::find_if(record.revisions.rbegin(), record.revisions.rend(), lies_there);
-  if (found == record.revisions.rend()) return std::nullopt;
-  return found->number;
+  const DeployedRevision* live = record.find(record.live);
+  if (live != nullptr && TRY(lies_there(*live))) return record.live;
+  for (const DeployedRevision& revision : std::views::reverse(record.revisions)) {
+    if (TRY(lies_there(revision))) return revision.number;
+  }
+  return std::nullopt;
 }
 
 Result<> Deployments::keep(const std::string& name, const Files& files,
@@ -116,20 +145,75 @@ Result<> Deployments::keep(const std::string& name, const Files& files,
   return {};
 }
 
-// What lies there before the first deployment is the first revision, so that there is a way back.
-Result<DeploymentRecord> Deployments::adopt(const std::string& name) {
-  DeploymentRecord record{.function = name, .live = 0, .canary = {}, .revisions = {}};
-  auto module = TRY(store_.get(name + ".wasm", kFileBytesMax));
-  if (!module) return record;
+// All that the function consists of now; nothing without its module.
+Result<Deployments::Files> Deployments::files_there(const std::string& name) {
   Files files;
-  if (auto sidecar = TRY(store_.get(name + ".toml", kFileBytesMax))) {
-    files.push_back({name + ".toml", std::move(sidecar->bytes)});
+  auto module = TRY(store_.get(name + std::string(kModuleSuffix), kFileBytesMax));
+  if (!module) return files;
+  const std::string path = name + std::string(kSidecarSuffix);
+  if (auto sidecar = TRY(store_.get(path, kFileBytesMax))) {
+    for (const std::string& schema : schemas_of_(name, sidecar->bytes)) {
+      if (auto there = TRY(store_.get(schema, kFileBytesMax))) {
+        files.push_back({schema, std::move(there->bytes)});
+      }
+    }
+    files.push_back({path, std::move(sidecar->bytes)});
   }
-  files.push_back({name + ".wasm", std::move(module->bytes)});
-  TRY(keep(name, files, nullptr));
-  record.revisions.push_back(revision_of(files, "found"));
-  record.live = 1;
-  return record;
+  files.push_back({name + std::string(kModuleSuffix), std::move(module->bytes)});
+  return files;
+}
+
+// Has the record say what lies in the source: somebody may have put it there by hand, before the
+// first deployment or since the last, and a change may have ended between the two. So there is a way
+// back to it, and from it. Returns the number of what lies there; nothing when that is nothing.
+Result<std::optional<std::uint64_t>> Deployments::meet(DeploymentRecord& record) {
+  if (const auto there = TRY(find_live(record))) {
+    if (*there != record.live) record.go_back_to(*there);
+    return there;
+  }
+  const Files files = TRY(files_there(record.function));
+  const bool is_torn = std::ranges::all_of(files, [&record](const ObjectStore::File& file) {
+    return has_file(record, file.path, sha256_hex(file.bytes));
+  });
+  // Parts of several revisions are no version of anybody's: they are put right again.
+  if (files.empty() || is_torn) return std::nullopt;
+  TRY(keep(record.function, files, nullptr));
+  DeployedRevision revision = revision_of(files, "found");
+  revision.number = next_number(record);
+  record.revisions.push_back(revision);
+  record.go_on_to(revision.number);
+  return revision.number;
+}
+
+// A schema lies where the sidecar says, perhaps beside those of other functions.
+Result<> Deployments::check_shared(const DeploymentRecord& record, const Files& files) {
+  const DeployedRevision* live = record.find(record.live);
+  for (const auto& file : files) {
+    if (stem_of(file.path) == stem_of(files.back().path)) continue;
+    const auto there = TRY(store_.digest_of(file.path, kFileBytesMax));
+    if (!there || *there == sha256_hex(file.bytes)) continue;
+    const bool is_own =
+        live != nullptr && std::ranges::find(live->files, file.path, &DeployedFile::path) !=
+                               live->files.end();
+    if (is_own) continue;
+    return fail(
+        "{}: another one lies in the source, which may be another function's; give it a name of "
+        "its own in the sidecar, such as {}.schema.json",
+        file.path, stem_of(files.back().path));
+  }
+  return {};
+}
+
+// One that the record does not know as a canary any more, and that lies there still.
+Result<std::optional<std::uint64_t>> Deployments::find_left_canary(const DeploymentRecord& record) {
+  for (const std::string& path : TRY(store_.list(record.function + "@"))) {
+    const auto number = number_in(path, record.function, kModuleSuffix);
+    const DeployedRevision* revision = number ? record.find(*number) : nullptr;
+    if (revision == nullptr) continue;
+    const auto digest = TRY(store_.digest_of(path, kFileBytesMax));
+    if (digest == revision->module().sha256) return number;
+  }
+  return std::nullopt;
 }
 
 Result<Deployments::Change> Deployments::change(const std::string& name, IfMissing if_missing,
@@ -140,13 +224,15 @@ Result<Deployments::Change> Deployments::change(const std::string& name, IfMissi
       return fail("{}: has no revisions; those are kept that were deployed with funcd deploy",
                   name);
     }
-    const DeploymentRecord before = known.record ? std::move(*known.record) : TRY(adopt(name));
+    const DeploymentRecord before = known.record.value_or(DeploymentRecord{.function = name});
     DeploymentRecord record = before;
+    const auto there = TRY(meet(record));
+    const std::uint64_t live_before = record.live;
     const std::uint64_t number = TRY(edit(record));
     limit_revisions(record);
     const std::string text = source::text_of(record);
     if (!TRY(store_.put_if(record_path(name), bytes_of(text), known.version))) continue;
-    TRY(publish(name, record.live != before.live));
+    TRY(publish(name, there != record.live));
     TRY(prune(before, record));
     Change change{.revision = *record.find(number),
                   .sidecar_digest = {},
@@ -162,7 +248,7 @@ Result<Deployments::Change> Deployments::change(const std::string& name, IfMissi
     }
     const bool had_other = before.canary && before.canary->number != number &&
                            (!record.canary || record.canary->number != before.canary->number);
-    if (had_other || (before.canary && !record.canary && record.live == before.live)) {
+    if (had_other || (before.canary && !record.canary && record.live == live_before)) {
       change.dropped = before.canary->number;
     }
     return change;
@@ -174,19 +260,20 @@ Result<Deployments::Change> Deployments::deploy(const std::string& name, const F
                                                 const std::optional<CanaryShare>& share,
                                                 const ObjectStore::OnProgress& on_progress) {
   DeployedRevision revision = revision_of(files, "deployed");
-  TRY(keep(name, files, on_progress));
   return change(name, IfMissing::adopt, [&](DeploymentRecord& record) -> Result<std::uint64_t> {
     if (share && record.revisions.empty()) {
       return fail("{}: is not there yet, so there is nothing to be a canary of; deploy it first",
                   name);
     }
-    revision.number = record.revisions.empty() ? 1 : record.revisions.back().number + 1;
+    TRY(check_shared(record, files));
+    TRY(keep(name, files, on_progress));
+    revision.number = next_number(record);
     record.revisions.push_back(revision);
     record.canary.reset();
     if (share) {
       record.canary = {.number = revision.number, .share = *share};
     } else {
-      record.live = revision.number;
+      record.go_on_to(revision.number);
     }
     return revision.number;
   });
@@ -218,7 +305,7 @@ Result<Deployments::Change> Deployments::promote(const std::string& name) {
       return fail("{}: has no canary that funcd deploy has made, so there is nothing to promote",
                   name);
     }
-    record.live = record.canary->number;
+    record.go_on_to(record.canary->number);
     record.canary.reset();
     return record.live;
   });
@@ -227,19 +314,18 @@ Result<Deployments::Change> Deployments::promote(const std::string& name) {
 Result<Deployments::Change> Deployments::roll_back(const std::string& name,
                                                    std::optional<std::uint64_t> number) {
   return change(name, IfMissing::fail, [&](DeploymentRecord& record) -> Result<std::uint64_t> {
-    const bool had_canary = record.canary.has_value();
+    // Of an earlier rollback that was cut short, the canary may still be there.
+    const std::optional<std::uint64_t> left =
+        record.canary ? record.canary->number : TRY(find_left_canary(record));
     record.canary.reset();
-    if (!number && had_canary) return record.live;
-    const auto live = std::ranges::find(record.revisions, record.live, &DeployedRevision::number);
-    if (!number && live == record.revisions.begin()) {
-      return fail("{}: there is no revision before {}", name, record.live);
+    if (!number && left) return record.live;
+    const auto wanted = number ? number : record.previous();
+    if (!wanted) return fail("{}: nothing is known to have been live before {}", name, record.live);
+    if (record.find(*wanted) == nullptr) {
+      return fail("{}: there is no revision {}; funcd revisions {} lists them", name, *wanted, name);
     }
-    const std::uint64_t wanted = number ? *number : std::prev(live)->number;
-    if (record.find(wanted) == nullptr) {
-      return fail("{}: there is no revision {}; funcd revisions {} lists them", name, wanted, name);
-    }
-    record.live = wanted;
-    return wanted;
+    if (*wanted != record.live) record.go_back_to(*wanted);
+    return *wanted;
   });
 }
 

@@ -20,12 +20,17 @@ class Deployments {
  public:
   static constexpr std::size_t kRevisionsMax = 50;  // kept of a function; older ones go
 
-  explicit Deployments(ObjectStore& store) : store_(store) {}
+  // Paths in the source of the schemas that a function's sidecar names; none where it is no good.
+  using SchemasOf = std::function<std::vector<std::string>(const std::string& name,
+                                                           const ObjectStore::Bytes& sidecar)>;
+
+  Deployments(ObjectStore& store, SchemasOf schemas_of)
+      : store_(store), schemas_of_(std::move(schemas_of)) {}
 
   // Nothing when the function was never deployed this way.
   [[nodiscard]] Result<std::optional<DeploymentRecord>> read(const std::string& name);
 
-  // Which revision lies in the source, by the content of module and sidecar; nothing when that is
+  // Which revision lies in the source, by the content of all of its files; nothing when that is
   // none, as somebody has changed it by hand.
   [[nodiscard]] Result<std::optional<std::uint64_t>> find_live(const DeploymentRecord& record);
 
@@ -52,8 +57,8 @@ class Deployments {
   [[nodiscard]] Result<Change> set_canary(const std::string& name, const NewShare& share);
   // Makes the canary the live revision.
   [[nodiscard]] Result<Change> promote(const std::string& name);
-  // Makes an older revision live again: that of the number, or the one before the live one. Without
-  // a number a canary is dropped first, and nothing else.
+  // Makes an older revision live again: that of the number, or what was live before. Without a
+  // number a canary is dropped first, and nothing else.
   [[nodiscard]] Result<Change> roll_back(const std::string& name,
                                          std::optional<std::uint64_t> number);
 
@@ -68,7 +73,11 @@ class Deployments {
   [[nodiscard]] Result<Change> change(const std::string& name, IfMissing if_missing,
                                       const Edit& edit);
   [[nodiscard]] Result<Versioned> read_versioned(const std::string& name);
-  [[nodiscard]] Result<DeploymentRecord> adopt(const std::string& name);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> meet(DeploymentRecord& record);
+  [[nodiscard]] Result<Files> files_there(const std::string& name);
+  [[nodiscard]] Result<> check_shared(const DeploymentRecord& record, const Files& files);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> find_left_canary(
+      const DeploymentRecord& record);
   [[nodiscard]] Result<> keep(const std::string& name, const Files& files,
                               const ObjectStore::OnProgress& on_progress);
 
@@ -81,6 +90,7 @@ class Deployments {
   [[nodiscard]] Result<> prune(const DeploymentRecord& before, const DeploymentRecord& after);
 
   ObjectStore& store_;
+  const SchemasOf schemas_of_;
 };
 
 }  // namespace funcd::source

@@ -90,7 +90,10 @@ class DeploymentsTest : public ::testing::Test {
 
   const CanaryShare share_{.weight = "5%", .sticky = "cookie"};
   FakeStore store_;
-  Deployments deployments_{store_};
+  // As if each sidecar named this one.
+  Deployments deployments_{store_, [](const std::string&, const Bytes&) {
+                             return std::vector<std::string>{"item.schema.json"};
+                           }};
 };
 
 TEST_F(DeploymentsTest, ACanaryLiesBesideItsFunction) {
@@ -144,6 +147,105 @@ TEST_F(DeploymentsTest, RollingBackDropsTheCanaryFirst) {
   change = deployments_.roll_back("hello", {});
   EXPECT_EQ(change->revision.number, 1U);
   EXPECT_EQ(store_.files["hello.wasm"], "one");
+}
+
+// What has been live, not what has the next lower number.
+TEST_F(DeploymentsTest, RollingBackSkipsWhatWasNeverLive) {
+  ASSERT_TRUE(deploy("one") && deploy("bad", share_) && deployments_.roll_back("hello", {}));
+  ASSERT_TRUE(deploy("three") && deploy("four", share_) && deploy("five"));
+  const auto roll_back = [this] {
+    const auto change = deployments_.roll_back("hello", {});
+    return change ? store_.files["hello.wasm"] : change.error().message;
+  };
+  EXPECT_EQ(roll_back(), "three");
+  EXPECT_EQ(roll_back(), "one");
+  EXPECT_THAT(roll_back(), HasSubstr("nothing is known to have been live before 1"));
+}
+
+TEST_F(DeploymentsTest, RollingBackGoesBackFromWhereAJumpHasLed) {
+  ASSERT_TRUE(deploy("one") && deploy("two") && deploy("three") && deploy("four"));
+  ASSERT_TRUE(deployments_.roll_back("hello", 2));
+  ASSERT_TRUE(deploy("five"));
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_EQ(store_.files["hello.wasm"], "two");
+  // One that was left is promoted: the way back leads to what it replaced.
+  ASSERT_TRUE(deployments_.set_canary("hello", {.number = 4, .weight = "1%", .sticky = {}}));
+  ASSERT_TRUE(deployments_.promote("hello"));
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_EQ(store_.files["hello.wasm"], "two");
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_EQ(store_.files["hello.wasm"], "one");
+}
+
+TEST_F(DeploymentsTest, WhatWasChangedByHandIsKeptAndLeft) {
+  ASSERT_TRUE(deploy("one") && deploy("two"));
+  store_.files["hello.wasm"] = "by hand";
+  const auto change = deployments_.roll_back("hello", {});
+  ASSERT_TRUE(change) << change.error().message;
+  EXPECT_EQ(change->revision.number, 2U);
+  EXPECT_EQ(store_.files["hello.wasm"], "two");
+  ASSERT_TRUE(deployments_.roll_back("hello", 3));
+  EXPECT_EQ(store_.files["hello.wasm"], "by hand");
+}
+
+TEST_F(DeploymentsTest, WhatIsGoneIsPutThereAgain) {
+  ASSERT_TRUE(deploy("one") && deploy("two", share_));
+  store_.files.erase("hello.wasm");
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_THAT(store_.served(), ElementsAre("hello.wasm"));
+}
+
+TEST_F(DeploymentsTest, ARollbackThatWasCutShortDoesNotGoFartherWhenRepeated) {
+  for (const std::string at : {"hello.wasm", "-hello@3.wasm", "-hello@3.toml"}) {
+    store_.files.clear();
+    ASSERT_TRUE(deploy("one") && deploy("two"));
+    const bool has_canary = at.front() == '-';
+    if (has_canary) ASSERT_TRUE(deploy("three", share_));
+    store_.dies_before = at;
+    EXPECT_FALSE(deployments_.roll_back("hello", {}));
+    store_.dies_before.clear();
+    if (at != "-hello@3.toml") ASSERT_TRUE(deployments_.roll_back("hello", {})) << at;
+    EXPECT_EQ(store_.files["hello.wasm"], has_canary ? "two" : "one") << at;
+    EXPECT_FALSE(store_.files.contains("hello@3.wasm"));
+  }
+}
+
+// Its sidecar is there already.
+TEST_F(DeploymentsTest, HalfADeploymentIsNoVersion) {
+  ASSERT_TRUE(deployments_.deploy("hello", files("one", "x = 1\n"), {}, nullptr));
+  store_.dies_before = "hello.wasm";
+  EXPECT_FALSE(deployments_.deploy("hello", files("two", "x = 2\n"), {}, nullptr));
+  store_.dies_before.clear();
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_EQ(store_.files["hello.wasm"] + store_.files["hello.toml"], "onex = 1\n");
+  EXPECT_EQ((*deployments_.read("hello"))->revisions.size(), 2U);
+}
+
+TEST_F(DeploymentsTest, AnotherFunctionsSchemaIsNotReplaced) {
+  store_.files["item.schema.json"] = "{}";
+  Deployments::Files both = files("one", "x = 1\n");
+  both.insert(both.begin(), {"item.schema.json", bytes_of("{\"a\":1}")});
+  const auto refused = deployments_.deploy("hello", both, {}, nullptr);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message,
+              HasSubstr("item.schema.json: another one lies in the source"));
+  EXPECT_EQ(store_.files.size(), 1U) << "nothing is left of it";
+  both[0].bytes = bytes_of("{}");
+  ASSERT_TRUE(deployments_.deploy("hello", both, {}, nullptr)) << "the same may be shared";
+  both[0].bytes = bytes_of("{\"a\":1}");
+  ASSERT_TRUE(deployments_.deploy("hello", both, {}, nullptr)) << "it is its own by now";
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_EQ(store_.files["item.schema.json"], "{}");
+}
+
+TEST_F(DeploymentsTest, AChangedSchemaIsAChange) {
+  Deployments::Files both = files("one", "x = 1\n");
+  both.insert(both.begin(), {"item.schema.json", bytes_of("{}")});
+  ASSERT_TRUE(deployments_.deploy("hello", both, {}, nullptr));
+  store_.files["item.schema.json"] = "{\"by\":\"hand\"}";
+  EXPECT_EQ(*deployments_.find_live(**deployments_.read("hello")), std::nullopt);
+  ASSERT_TRUE(deployments_.roll_back("hello", {}));
+  EXPECT_EQ(store_.files["item.schema.json"], "{}");
 }
 
 TEST_F(DeploymentsTest, ADeploymentForAllDropsTheCanary) {

@@ -84,8 +84,8 @@ class FolderStore final : public ObjectStore {
   Result<> put_once(const std::string& path, std::span<const std::uint8_t> bytes,
                     const OnProgress& on_progress) override {
     const std::string file = path_of(path);
-    struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) {
+    const auto there = read_file(file, bytes.size());
+    if (!there || !std::ranges::equal(*there, bytes)) {  // a power failure may have damaged it
       const Staging staging = TRY(Staging::begin(folder_));
       TRY(make_parents(file));
       TRY(write_file(file, bytes));

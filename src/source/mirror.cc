@@ -121,8 +121,12 @@ Result<> Mirror::recover() {
     return {};
   }
   if (!synced_at_) {  // nothing was ever whole
-    std::error_code ignored;
-    for (const auto& item : fs::directory_iterator(tree_, ignored)) fs::remove_all(item, ignored);
+    std::error_code error;
+    for (fs::directory_iterator item(tree_, error), end; !error && item != end;
+         item.increment(error)) {
+      std::error_code ignored;
+      fs::remove_all(*item, ignored);
+    }
     return {};
   }
   check_entries();

@@ -41,7 +41,7 @@ class ObjectStore {
   [[nodiscard]] virtual Result<bool> put_if(const std::string& path,
                                             std::span<const std::uint8_t> bytes,
                                             const std::string& version) = 0;
-  // Writes a file unless it is there; content of that path is always the same.
+  // Writes a file unless it is there, whole; content of that path is always the same.
   [[nodiscard]] virtual Result<> put_once(const std::string& path,
                                           std::span<const std::uint8_t> bytes,
                                           const OnProgress& on_progress) = 0;

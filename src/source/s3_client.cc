@@ -82,7 +82,9 @@ S3Result<WebResponse> S3Client::send_once(WebRequest& request, std::string_view 
     if (answer.error().is_sinks) error = {.kind = Kind::local, .message = answer.error().message};
     return tl::unexpected(std::move(error));
   }
-  if (answer->status == 401 || answer->status == 403) credentials_.forget();
+  // S3 answers 400 where a session's token has expired.
+  const bool may_be_old = answer->status == 400 || answer->status == 401 || answer->status == 403;
+  if (may_be_old) credentials_.forget();
   if (answer->status >= 500 || answer->status == 429) {
     return tl::unexpected(explain(endpoint_, what, access_key_, *answer));
   }

@@ -136,13 +136,16 @@ std::string CodeCache::key_of(std::string_view artifact_digest,
 
 std::optional<std::string> CodeCache::find(const std::string& key) {
   CHECK(is_digest(key), "{}", key);
+  const auto is_there = [this](const EntryFile& file) {
+    const bool is_unreadable = !file.fd && file.damage.empty() && file.error != ENOENT;
+    if (is_unreadable) {
+      log::warn("cache.unreadable",
+                {{"folder", body_->folder.path()}, {"error", errno_text(file.error)}});
+    }
+    return file.error != ENOENT && !is_unreadable;
+  };
   const EntryFile sum_file = open_entry(body_->folder.fd(), sum_name(key));
-  if (sum_file.error == ENOENT) return std::nullopt;
-  if (!sum_file.fd && sum_file.damage.empty()) {
-    log::warn("cache.unreadable",
-              {{"folder", body_->folder.path()}, {"error", errno_text(sum_file.error)}});
-    return std::nullopt;
-  }
+  if (!is_there(sum_file)) return std::nullopt;
   const std::string hash = sum_file.damage.empty() ? read_sum(sum_file.fd.get()) : "";
   if (hash.empty()) {
     body_->drop(key, "", sum_file.damage.empty() ? "names no hash" : sum_file.damage);
@@ -150,9 +153,8 @@ std::optional<std::string> CodeCache::find(const std::string& key) {
   }
   const std::string name = code_name(key, hash);
   const EntryFile code = open_entry(body_->folder.fd(), name);
-  if (code.error == ENOENT) return std::nullopt;  // evicted since we looked at the other file
+  if (!is_there(code)) return std::nullopt;  // evicted since we looked at the other file
   std::string damage = code.damage;
-  if (damage.empty() && !code.fd) damage = errno_text(code.error);
   if (damage.empty()) damage = body_->check(key, hash, code.fd.get());
   if (!damage.empty()) {
     body_->drop(key, hash, damage);

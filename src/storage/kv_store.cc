@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "storage/private_folder.h"
 
 namespace funcd::storage {
 namespace {
@@ -120,6 +121,7 @@ Result<> SqliteKvStore::open() {
   if (database_) return {};
   std::error_code error;
   const auto folder = std::filesystem::path(path_).parent_path();
+  if (limits_.is_private) TRY(open_private_folder(folder));
   const bool is_made = !folder.empty() && std::filesystem::create_directories(folder, error);
   if (error) return fail("{}: cannot be made: {}", folder.string(), error.message());
   if (is_made) {

@@ -56,6 +56,7 @@ class KvStore {
 struct KvLimits {
   std::uint64_t store_bytes_max = 1ULL << 20;  // keys and values of one store
   std::size_t waiting_max = 10'000;            // reads and writes; one more is overloaded
+  bool is_private = false;  // the file's folder has to be one that only our user can change
 };
 inline constexpr std::size_t kKvKeyBytesMax = 1024;
 

@@ -27,7 +27,7 @@ Result<> make_folders(const std::string& path) {
 }
 
 // Whoever may write to a parent can put another folder in our folder's place; the sticky bit, as on
-// /tmp, forbids that.
+// /tmp, forbids that to all but the parent's owner.
 Result<> check_parents(const std::string& path) {
   for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
        slash = path.rfind('/', slash - 1)) {
@@ -36,7 +36,8 @@ Result<> check_parents(const std::string& path) {
     if (::stat(parent.c_str(), &status) != 0) {
       return fail("{}: cannot be checked: {}", parent, errno_text(errno));
     }
-    if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0) {
+    const bool is_trusted = status.st_uid == 0 || status.st_uid == ::geteuid();
+    if ((status.st_mode & S_IWOTH) != 0 && ((status.st_mode & S_ISVTX) == 0 || !is_trusted)) {
       return fail("{}: anyone may replace it, as {} is writable by all; run: chmod o-w {}", path,
                   parent, parent);
     }
@@ -47,7 +48,7 @@ Result<> check_parents(const std::string& path) {
 Result<> check_folder(const std::string& path, const struct stat& status) {
   if (status.st_uid != ::geteuid()) {
     return fail(
-        "{}: belongs to user {}, and compiled code is taken from our own user ({}) only; "
+        "{}: belongs to user {}, and what lies there is taken from our own user ({}) only; "
         "name another folder",
         path, status.st_uid, ::geteuid());
   }
@@ -61,7 +62,7 @@ Result<> check_folder(const std::string& path, const struct stat& status) {
 }  // namespace
 
 Result<PrivateFolder> open_private_folder(const std::string& path) {
-  if (path.empty()) return fail("no folder is named for compiled code");
+  if (path.empty()) return fail("no folder is named");
   TRY(make_folders(path));
   const std::unique_ptr<char, decltype(&::free)> real(::realpath(path.c_str(), nullptr), &::free);
   if (!real) return fail("{}: cannot be opened: {}", path, errno_text(errno));
