@@ -21,8 +21,8 @@ constexpr const char* kRevisionsFooter =
     "  funcd revisions api/users --to s3://functions/prod --json";
 
 constexpr const char* kRollbackFooter =
-    "Without a number: drops the canary where there is one, else goes back to the revision before\n"
-    "the one that is live. Nothing is uploaded: the source has its content still.\n"
+    "Without a number: drops the canary where there is one, else goes back to what was live before.\n"
+    "Nothing is uploaded: the source has its content still.\n"
     "\n"
     "Examples:\n"
     "  funcd rollback hello --to ./functions\n"
@@ -127,7 +127,7 @@ void add_rollback(CLI::App& app, Action& action) {
       app.add_subcommand("rollback", "Drop a canary, or make an older revision live again");
   const auto request = std::make_shared<Rollback>(*verb);
   verb->add_option("NAME", request->name, "the function")->required();
-  verb->add_option("REVISION", request->number, "its number (default: the one before)");
+  verb->add_option("REVISION", request->number, "its number (default: what was live before)");
   verb->footer(kRollbackFooter);
   verb->callback([request, &action] { action = action_of(request, roll_back); });
 }

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <memory>
 
+#include "base/utf8.h"
 #include "cli/admin_client.h"
 #include "cli/admin_flag.h"
 #include "cli/verbs.h"

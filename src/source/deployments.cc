@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "source/object_path.h"
 
 namespace funcd::source {
 namespace {
@@ -224,7 +225,9 @@ Result<Deployments::Change> Deployments::change(const std::string& name, IfMissi
       return fail("{}: has no revisions; those are kept that were deployed with funcd deploy",
                   name);
     }
-    const DeploymentRecord before = known.record.value_or(DeploymentRecord{.function = name});
+    DeploymentRecord none;
+    none.function = name;
+    const DeploymentRecord before = known.record.value_or(none);
     DeploymentRecord record = before;
     const auto there = TRY(meet(record));
     const std::uint64_t live_before = record.live;
@@ -320,7 +323,7 @@ Result<Deployments::Change> Deployments::roll_back(const std::string& name,
     record.canary.reset();
     if (!number && left) return record.live;
     const auto wanted = number ? number : record.previous();
-    if (!wanted) return fail("{}: nothing is known to have been live before {}", name, record.live);
+    if (!wanted) return fail("{}: there is no revision before {} that was live", name, record.live);
     if (record.find(*wanted) == nullptr) {
       return fail("{}: there is no revision {}; funcd revisions {} lists them", name, *wanted, name);
     }

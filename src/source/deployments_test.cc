@@ -159,7 +159,7 @@ TEST_F(DeploymentsTest, RollingBackSkipsWhatWasNeverLive) {
   };
   EXPECT_EQ(roll_back(), "three");
   EXPECT_EQ(roll_back(), "one");
-  EXPECT_THAT(roll_back(), HasSubstr("nothing is known to have been live before 1"));
+  EXPECT_THAT(roll_back(), HasSubstr("there is no revision before 1"));
 }
 
 TEST_F(DeploymentsTest, RollingBackGoesBackFromWhereAJumpHasLed) {

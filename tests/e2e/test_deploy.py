@@ -209,7 +209,13 @@ def test_what_was_changed_by_hand_is_no_revision(target):
     assert json.loads(target.run("revisions", "hello", "--json").stdout)["is_changed_by_hand"]
     told = target.run("revisions", "hello").stdout.decode()
     assert "*" not in told
-    assert "hello: what is live was not deployed: hello.wasm or hello.toml was changed" in told
+    assert "hello: what is live was not deployed: its module, sidecar or a schema was changed" in told
+    # It becomes one with the next change: the way back leads to what was deployed last, and to it.
+    target.rollback("hello")
+    assert [each["number"] for each in target.revisions("hello") if each["is_live"]] == [2]
+    assert target.revisions("hello")[2]["note"] == "found"
+    target.rollback("hello", "3")
+    assert target.server.get("/hello").body == body(3)
     target.put("hello.wasm", version(1))
     assert [each["number"] for each in target.revisions("hello") if each["is_live"]] == [1]
     assert not json.loads(target.run("revisions", "hello", "--json").stdout)["is_changed_by_hand"]
