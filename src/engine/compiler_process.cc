@@ -142,6 +142,8 @@ int report(std::string_view why) {
 // than it may. Reserved address space does not count, what is written does.
 void bound_this_process(std::uint64_t memory_bytes_max) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Code that is more than `ulimit -f` allows is an error that can be told.
+  std::signal(SIGXFSZ, SIG_IGN);
   const rlimit memory{memory_bytes_max, memory_bytes_max};
   const rlimit no_core{0, 0};
   if (kIsCompilerMemoryBounded) ::setrlimit(RLIMIT_DATA, &memory);

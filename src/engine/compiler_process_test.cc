@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -90,6 +91,19 @@ TEST(CompilerProcess, EndsAtItsMemoryLimit) {
   const auto code = compile(long_function(400'000), {.memory_bytes = 64ULL << 20});
   ASSERT_FALSE(code);
   EXPECT_THAT(code.error().message, HasSubstr("want of memory (64 MiB)"));
+}
+
+TEST(CompilerProcess, TellsThatItsCodeIsMoreThanAFileMayHold) {
+  const auto wasm = wasm_of(kCommand);
+  (void)the_engine();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto code = compile(wasm);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(code);
+  EXPECT_THAT(code.error().message, HasSubstr("cannot be written: file too large"));
 }
 
 TEST(CompilerProcess, EndsWhenStopped) {
