@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -112,6 +114,16 @@ TEST(CompilerProcess, EndsWhenStopped) {
   const auto code = compile(long_function(400'000), {}, Tier::optimized, stop.get_token());
   ASSERT_FALSE(code);
   EXPECT_THAT(code.error().message, HasSubstr("stopped"));
+}
+
+// As when the server ends before its compiler has begun.
+TEST(CompilerProcess, EndsWhereItsParentIsNotItsServer) {
+  std::array<std::string, 7> texts = {
+      "optimized", the_engine().fingerprint(), "2147483648", "4294967296", "1048576", "1", "0"};
+  std::array<char*, 7> arguments{};
+  std::ranges::transform(texts, arguments.begin(), [](std::string& text) { return text.data(); });
+  EXPECT_EXIT(std::_Exit(run_compiler(arguments)), ::testing::ExitedWithCode(1),
+              "the server that started the compiler has ended");
 }
 
 TEST(CompilerProcess, SaysWhatCannotBeStarted) {
