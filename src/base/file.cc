@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -65,6 +66,44 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+// Removes things one by one, up to its limits.
+class Removal {
+ public:
+  // 0, or the errno that ended it; E2BIG at a limit.
+  int remove(int folder, const char* name, int depth = 0) {
+    if (left_-- == 0 || depth > kRemovedDepthMax) return E2BIG;
+    if (::unlinkat(folder, name, 0) == 0 || errno == ENOENT) return 0;
+    const int code = errno;
+    // Of a folder it is EISDIR on Linux; some file systems have POSIX's EPERM.
+    if (code != EISDIR && code != EPERM) return code;
+    if (::unlinkat(folder, name, AT_REMOVEDIR) == 0) return 0;
+    if (errno == ENOTDIR) return code;
+    if (errno != ENOTEMPTY && errno != EEXIST) return errno;
+    if (const int error = empty(folder, name, depth); error != 0) return error;
+    return ::unlinkat(folder, name, AT_REMOVEDIR) == 0 ? 0 : errno;
+  }
+
+ private:
+  int empty(int folder, const char* name, int depth) {
+    const int fd = ::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return errno;
+    const std::unique_ptr<DIR, CloseFolder> opened(::fdopendir(fd));
+    if (!opened) return errno;
+    while (const dirent* item = ::readdir(opened.get())) {
+      const std::string_view found = item->d_name;
+      if (found == "." || found == "..") continue;
+      if (const int error = remove(fd, item->d_name, depth + 1); error != 0) return error;
+    }
+    return 0;
+  }
+
+  int left_ = kRemovedItemsMax;
+};
+
 // A power failure after a rename may otherwise bring the old name back.
 void sync_folder(const std::string& folder) {
   const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -112,6 +151,13 @@ Result<> write_file(const std::string& path, std::span<const std::uint8_t> bytes
   }
   sync_folder(folder);
   return {};
+}
+
+Result<> remove_whole(int folder, const std::string& name) {
+  const int code = Removal().remove(folder, name.c_str());
+  if (code == 0) return {};
+  return fail("{}: cannot be removed: {}; remove it by hand", name,
+              code == E2BIG ? "it holds too much" : errno_text(code));
 }
 
 void Sha256::ContextDeleter::operator()(evp_md_ctx_st* context) const {

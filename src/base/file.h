@@ -22,6 +22,13 @@ namespace funcd {
 // Writes the file whole or not at all: a temporary beside it, fsync, rename. Survives kill -9.
 [[nodiscard]] Result<> write_file(const std::string& path, std::span<const std::uint8_t> bytes);
 
+// Removes what has that name in a folder, whatever it is: a folder with all that is in it. `folder`
+// is a descriptor, or AT_FDCWD. No link is followed; what is not there is no error. Past these
+// limits it is an error, and another call goes on.
+inline constexpr int kRemovedItemsMax = 10'000;
+inline constexpr int kRemovedDepthMax = 32;
+[[nodiscard]] Result<> remove_whole(int folder, const std::string& name);
+
 // All bytes to a descriptor that blocks. The error, "cannot be written: no space left on device",
 // leaves it to the caller to name the file.
 [[nodiscard]] Result<> write_all(int fd, std::span<const std::uint8_t> bytes);

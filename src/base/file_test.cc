@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -113,6 +114,40 @@ TEST_F(File, AFullDiskLeavesTheOldContentAndNoTemporary) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(read_text_file(path("a"), 10).value(), "old");
   EXPECT_EQ(count_files(), 1U);
+}
+
+TEST_F(File, RemovesWhateverHasTheName) {
+  fs::create_directories(path("kept"));
+  write(path("kept/file"), "x");
+  write(path("file"), "x");
+  fs::create_symlink(path("kept"), path("link"));
+  fs::create_directories(path("empty"));
+  fs::create_directories(path("full/deep/deeper"));
+  write(path("full/file"), "x");
+  write(path("full/deep/file"), "x");
+  fs::create_symlink(path("kept"), path("full/deep/link"));
+  ASSERT_EQ(::mkfifo(path("full/pipe").c_str(), 0600), 0);
+  for (const char* name : {"none", "file", "link", "empty", "full"}) {
+    const auto removed = remove_whole(AT_FDCWD, path(name));
+    EXPECT_TRUE(removed) << removed.error().message;
+  }
+  EXPECT_EQ(count_files(), 1U);
+  EXPECT_EQ(read_text_file(path("kept/file"), 10).value(), "x");
+}
+
+TEST_F(File, RemovesNoMoreAtOnceThanItsLimits) {
+  std::string deep = path("deep");
+  for (int depth = 0; depth <= kRemovedDepthMax; ++depth) deep += "/d";
+  fs::create_directories(deep);
+  const auto too_deep = remove_whole(AT_FDCWD, path("deep"));
+  ASSERT_FALSE(too_deep);
+  EXPECT_THAT(too_deep.error().message, HasSubstr("it holds too much"));
+
+  fs::create_directories(path("many"));
+  for (int i = 0; i < kRemovedItemsMax; ++i) write(path(fmt::format("many/{}", i)), "");
+  EXPECT_FALSE(remove_whole(AT_FDCWD, path("many")));
+  EXPECT_TRUE(remove_whole(AT_FDCWD, path("many")));
+  EXPECT_FALSE(fs::exists(path("many")));
 }
 
 // FIPS 180-2, appendix B.

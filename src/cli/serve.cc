@@ -57,6 +57,7 @@ int serve(const Serve& request) {
   if (request.is_check) return check(*config);
 
   std::signal(SIGPIPE, SIG_IGN);  // clients and readers of the log may leave at any time
+  std::signal(SIGXFSZ, SIG_IGN);  // past `ulimit -f` a write fails, as on a full disk
   if (auto source = server::check_source(config->source); !source)
     return report(source.error(), kBad);
   const auto created = server::Server::create(*config);

@@ -32,7 +32,7 @@ constexpr std::uint64_t kCodeBytesMax = 4ULL << 30;
 // Those who serve come first.
 constexpr int kNiceness = 10;
 constexpr int kFailed = 1;
-constexpr std::size_t kArgumentCount = 6;
+constexpr std::size_t kArgumentCount = 7;
 
 // The three standard descriptors of the process, files in memory.
 struct Files {
@@ -138,10 +138,18 @@ int report(std::string_view why) {
   return kFailed;
 }
 
-// Before anything foreign is read: dies with the server, lets others go first, takes no more memory
-// than it may. Reserved address space does not count, what is written does.
-void bound_this_process(std::uint64_t memory_bytes_max) {
+// From here on it dies with the server. False when that has ended already: whoever is the parent
+// then, it has another number. In a container the server's own may be 1.
+bool follow_server(std::uint64_t server) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return static_cast<std::uint64_t>(::getppid()) == server;
+}
+
+// Before anything foreign is read: takes no more memory than it may. Reserved address space does
+// not count, what is written does.
+void bound_this_process(std::uint64_t memory_bytes_max) {
+  // Code that is more than `ulimit -f` allows is an error that can be told.
+  std::signal(SIGXFSZ, SIG_IGN);
   const rlimit memory{memory_bytes_max, memory_bytes_max};
   const rlimit no_core{0, 0};
   if (kIsCompilerMemoryBounded) ::setrlimit(RLIMIT_DATA, &memory);
@@ -162,7 +170,8 @@ Result<std::vector<std::uint8_t>> CompilerProcess::compile(std::span<const std::
       std::to_string(limits_.memory_bytes),
       std::to_string(options.memory_bytes_ceiling),
       std::to_string(options.guest_stack_bytes),
-      options.has_epochs ? "1" : "0"};
+      options.has_epochs ? "1" : "0",
+      std::to_string(::getpid())};
   const auto files = make_files(wasm);
   if (!files) return fail("the compiler: {}", files.error().message);
   const pid_t pid = TRY(spawn(executable_, arguments, *files));
@@ -198,7 +207,11 @@ int run_compiler(std::span<char* const> arguments) {
   const auto memory_bytes_max = number_of(arguments[2]);
   const auto ceiling = number_of(arguments[3]);
   const auto stack = number_of(arguments[4]);
-  if (!memory_bytes_max || !ceiling || !stack) return report("wrong arguments for a compiler");
+  const auto server = number_of(arguments[6]);
+  if (!memory_bytes_max || !ceiling || !stack || !server) {
+    return report("wrong arguments for a compiler");
+  }
+  if (!follow_server(*server)) return report("the server that started the compiler has ended");
   bound_this_process(*memory_bytes_max);
   if (!is_baseline) (void)!::nice(kNiceness);
   const auto wasm = read_all(STDIN_FILENO, kCodeBytesMax);

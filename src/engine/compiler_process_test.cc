@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -92,12 +95,35 @@ TEST(CompilerProcess, EndsAtItsMemoryLimit) {
   EXPECT_THAT(code.error().message, HasSubstr("want of memory (64 MiB)"));
 }
 
+TEST(CompilerProcess, TellsThatItsCodeIsMoreThanAFileMayHold) {
+  const auto wasm = wasm_of(kCommand);
+  (void)the_engine();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto code = compile(wasm);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(code);
+  EXPECT_THAT(code.error().message, HasSubstr("cannot be written: file too large"));
+}
+
 TEST(CompilerProcess, EndsWhenStopped) {
   std::stop_source stop;
   const std::jthread stopper([&stop] { stop.request_stop(); });
   const auto code = compile(long_function(400'000), {}, Tier::optimized, stop.get_token());
   ASSERT_FALSE(code);
   EXPECT_THAT(code.error().message, HasSubstr("stopped"));
+}
+
+// As when the server ends before its compiler has begun.
+TEST(CompilerProcess, EndsWhereItsParentIsNotItsServer) {
+  std::array<std::string, 7> texts = {
+      "optimized", the_engine().fingerprint(), "2147483648", "4294967296", "1048576", "1", "0"};
+  std::array<char*, 7> arguments{};
+  std::ranges::transform(texts, arguments.begin(), [](std::string& text) { return text.data(); });
+  EXPECT_EXIT(std::_Exit(run_compiler(arguments)), ::testing::ExitedWithCode(1),
+              "the server that started the compiler has ended");
 }
 
 TEST(CompilerProcess, SaysWhatCannotBeStarted) {

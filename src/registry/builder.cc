@@ -352,9 +352,11 @@ void Registry::Builder::publish() {
   settle_canaries();
   Catalog::Revisions revisions;
   Catalog::Revisions canaries;
-  for (const auto& [name, record] : records_) {
-    if (record.live && !record.is_canary()) revisions.push_back(record.live);
+  for (auto& [name, record] : records_) {
     if (record.is_paired) canaries.push_back(record.live);
+    if (!record.live || record.is_canary()) continue;
+    revisions.push_back(record.live);
+    record.is_published = true;
   }
   auto catalog = Catalog::build(std::move(revisions), has_public_folder_, canaries);
   CHECK(catalog.has_value(), "{}", catalog.error().message);  // routes were settled before

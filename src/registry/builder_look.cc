@@ -6,6 +6,7 @@
 #include "registry/builder.h"
 #include "registry/inside.h"
 #include "registry/mounted_folders.h"
+#include "registry/route.h"
 
 namespace funcd::registry {
 namespace {
@@ -228,12 +229,16 @@ void Registry::Builder::show_problems(std::vector<Problem> problems) {
   board_.show_problems(std::move(problems));
 }
 
-// Requests for these routes may wait for the build instead of being told that there is nothing.
+// Requests for these routes may wait for a catalog that has them instead of being told that there
+// is nothing.
 void Registry::Builder::expect_routes() {
   std::vector<StatusBoard::Expected> expected;
   for (const auto& [name, record] : records_) {
-    if (record.candidate && !record.live && !record.is_canary() &&
-        record.status.state == FunctionState::building) {
+    if (!record.candidate || record.is_canary() || record.is_published) continue;
+    if (record.live) {
+      // Its sidecar may name another route by now.
+      if (auto route = parse_route(record.live->route)) expected.push_back({name, *route});
+    } else if (record.status.state == FunctionState::building) {
       expected.push_back({name, record.sidecar->segments});
     }
   }

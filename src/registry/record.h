@@ -30,8 +30,9 @@ struct Record {
   // What is live, and what went into it.
   std::shared_ptr<const Revision> live;
   std::string live_key;
-  std::string live_shape;  // of its route; empty of a canary, which has its function's
-  Proof proof;             // of what is live
+  std::string live_shape;     // of its route; empty of a canary, which has its function's
+  bool is_published = false;  // a catalog has had a revision of it
+  Proof proof;                // of what is live
   // Programs of it that requests wait for, and whose code is gone from the cache.
   std::vector<std::shared_ptr<LazyProgram>> lost;
 

@@ -90,7 +90,8 @@ class Registry {
   [[nodiscard]] Status status() const;
   [[nodiscard]] std::shared_ptr<const Catalog> catalog() const;
   // From any thread: whether nobody has looked at the source yet, or a function of that route is
-  // known but has no revision yet, as its first build is under way. `path` is a raw request path.
+  // known and in no catalog yet, as its first build is under way or has just ended. `path` is a raw
+  // request path.
   [[nodiscard]] bool is_building(std::string_view path) const;
   // From any thread: whether no other catalog has been published, or is about to be. What is not
   // building any more was in a catalog before.

@@ -197,6 +197,33 @@ TEST_F(RegistryTest, TheFirstBuildCanBeWaitedFor) {
   EXPECT_EQ(seen.back(), "false false");
 }
 
+// Each look finds a change, so that another one comes before what is built is in a catalog.
+TEST_F(RegistryTest, WhatIsBuiltIsWaitedForUntilACatalogHasIt) {
+  constexpr int kFunctions = 8;
+  constexpr int kChangesMax = 20;
+  for (int i = 0; i < kFunctions; ++i) folder_.write(fmt::format("f{}.wasm", i), command(i));
+  options_.publish_gap = std::chrono::hours(24 * 365 * 100);  // all at once
+  options_.timing.look_gap_min = milliseconds(0);
+  std::stop_source stop;
+  std::vector<std::string> lost;
+  int changes = 0;
+  options_.on_change = [&] {
+    for (int i = 0; i < kFunctions; ++i) {
+      const std::string path = fmt::format("/f{}", i);
+      if (!registry_->is_building(path) && digest_at(path).empty()) lost.push_back(path);
+    }
+    if (registry_->is_first_scan_done())
+      stop.request_stop();
+    else if (++changes <= kChangesMax)
+      folder_.write("toggle.wasm", command(kFunctions + changes));
+  };
+  registry_ = std::make_unique<Registry>(the_engine(), nullptr, options_, [](const auto&) {});
+  ASSERT_TRUE(registry_->run(stop.get_token()));
+  EXPECT_THAT(lost, IsEmpty());
+  EXPECT_TRUE(serves("/f0", command(0)));
+  EXPECT_FALSE(registry_->is_building("/f0"));
+}
+
 TEST_F(RegistryTest, WhatFailedIsNotWaitedFor) {
   folder_.write("hello.wasm", "no");
   build();

@@ -20,7 +20,7 @@ std::string_view name_of(FunctionState state) {
 
 void StatusBoard::show(FunctionStatus status) {
   const std::lock_guard lock(mutex_);
-  if (status.state != FunctionState::building) forget_expected(status.name);
+  if (status.state == FunctionState::failed) forget_expected(status.name);
   std::string name = status.name;
   functions_.insert_or_assign(std::move(name), std::move(status));
 }
@@ -45,6 +45,9 @@ void StatusBoard::show_catalog(std::shared_ptr<const Catalog> catalog) {
   const std::lock_guard lock(mutex_);
   catalog_ = std::move(catalog);
   newest_.store(catalog_.get());
+  if (expected_numbers_.empty()) return;
+  // After it is the newest, or who asks in between would find nothing to wait for.
+  for (const auto& revision : catalog_->revisions()) forget_expected(revision->function->name);
 }
 
 void StatusBoard::finish_first_scan() {
@@ -53,17 +56,18 @@ void StatusBoard::finish_first_scan() {
 
 void StatusBoard::expect(const std::vector<Expected>& functions) {
   RouteTable routes;
-  std::vector<std::string> names;
-  std::map<std::string, std::size_t> numbers;
+  std::vector<std::size_t> by;
+  std::map<std::string, std::size_t, std::less<>> numbers;
   for (const Expected& function : functions) {
-    // Of two that want one route it does not matter which is waited for.
-    if (routes.add(function.route, static_cast<std::uint32_t>(names.size()))) continue;
-    numbers.emplace(function.name, names.size());
-    names.push_back(function.name);
+    const auto same = routes.add(function.route, static_cast<std::uint32_t>(by.size()));
+    const std::size_t number = same ? *same : by.size();
+    if (!same) by.push_back(0);
+    ++by[number];
+    numbers.emplace(function.name, number);
   }
   const std::lock_guard lock(mutex_);
   expected_routes_ = std::move(routes);
-  expected_names_ = std::move(names);
+  expected_by_ = std::move(by);
   expected_numbers_ = std::move(numbers);
   expected_count_ = expected_numbers_.size();
   has_looked_.store(true, std::memory_order_release);
@@ -72,7 +76,7 @@ void StatusBoard::expect(const std::vector<Expected>& functions) {
 void StatusBoard::forget_expected(const std::string& name) {
   const auto number = expected_numbers_.find(name);
   if (number == expected_numbers_.end()) return;
-  expected_names_[number->second].clear();
+  --expected_by_[number->second];
   expected_numbers_.erase(number);
   expected_count_ = expected_numbers_.size();
 }
@@ -100,7 +104,7 @@ bool StatusBoard::is_building(std::string_view path) const {
   if (expected_count_.load() == 0) return false;
   const std::lock_guard lock(mutex_);
   const auto found = expected_routes_.find(path);
-  return found.kind == RouteTable::Found::Kind::found && !expected_names_[found.number].empty();
+  return found.kind == RouteTable::Found::Kind::found && expected_by_[found.number] > 0;
 }
 
 }  // namespace funcd::registry

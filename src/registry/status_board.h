@@ -26,8 +26,8 @@ class StatusBoard {
   void show_source_error(std::string error);
   void show_catalog(std::shared_ptr<const Catalog> catalog);
   void finish_first_scan();
-  // A route whose function has its first build before it, until that function is shown in another
-  // state than building, or hidden.
+  // A route whose function is in no catalog yet: until one that has it is shown, the function is
+  // shown as failed, or it is hidden.
   struct Expected {
     std::string name;
     std::vector<Segment> route;
@@ -53,8 +53,8 @@ class StatusBoard {
   std::shared_ptr<const Catalog> catalog_ = std::make_shared<const Catalog>();
   std::atomic<const Catalog*> newest_{nullptr};  // catalog_, once there is one
   RouteTable expected_routes_;
-  std::vector<std::string> expected_names_;  // by number in the table; empty: not any more
-  std::map<std::string, std::size_t> expected_numbers_;
+  std::vector<std::size_t> expected_by_;  // by number in the table: how many functions
+  std::map<std::string, std::size_t, std::less<>> expected_numbers_;  // by function
   std::atomic<std::size_t> expected_count_{0};
   // Until the first look at the source any path may be that of a function.
   std::atomic<bool> has_looked_{false};

@@ -22,7 +22,8 @@ namespace funcd::source {
 //   lock           held as long as this lives
 //
 // A change is written to listing.json first and made in the tree then, so that whoever is killed in
-// between finishes it when it opens the folder again. For one thread; tree_lock() is for others.
+// between finishes it when it opens the folder again. What is missing there, or is of another kind
+// than it was made, is made anew; no link is followed. For one thread; tree_lock() is for others.
 class Mirror {
  public:
   // One object as it lies in the tree.
@@ -48,6 +49,11 @@ class Mirror {
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> synced_at() const {
     return synced_at_;
   }
+  // Makes again what somebody has removed or replaced meanwhile: before each look. The tree comes
+  // back with its content, by apply(): empty, it would be a folder whose functions are all gone.
+  // An error when another server has the copy by now.
+  [[nodiscard]] Result<> mend();
+
   // Held while the tree changes. Whoever reads it as a whole holds it as well.
   [[nodiscard]] std::mutex& tree_lock() { return tree_lock_; }
 
@@ -65,11 +71,14 @@ class Mirror {
                                const std::vector<std::string>& removed);
   // The bucket was seen whole, now.
   void note_synced();
-  // Removes what is in incoming/ but for these files.
+  // Removes what is in incoming/ but for these, as far as they are files.
   void clean_incoming(const std::vector<std::string>& kept) const;
 
  private:
   Mirror() = default;
+  // Whether the copy is ours now; not while another server has it.
+  [[nodiscard]] Result<bool> take_lock();
+  [[nodiscard]] bool has_lock() const;
   [[nodiscard]] Result<> recover();
   [[nodiscard]] Result<> read_listing();
   void adopt_tree();
@@ -77,9 +86,12 @@ class Mirror {
   void remove_strangers();
   [[nodiscard]] Result<> write_listing() const;
   [[nodiscard]] Result<> place(const Arrival& arrival);
+  [[nodiscard]] Result<> make_way(const std::string& path) const;
+  [[nodiscard]] bool is_below_folders(const std::string& path) const;
   void unlink_path(const std::string& path) const;
 
   std::string folder_;
+  std::string listing_;
   std::string tree_;
   std::string incoming_;
   std::string source_;

@@ -56,6 +56,9 @@ std::string problem_of(const ObjectInfo& object, std::string_view path,
 
 S3Result<SyncReport> Synchronizer::run() {
   SyncReport report;
+  if (auto mended = mirror_.mend(); !mended) {
+    return tl::unexpected(S3Error{.kind = Kind::local, .message = mended.error().message});
+  }
   auto jobs = plan(report);
   if (!jobs) return tl::unexpected(jobs.error());
   // What earlier looks have left of other versions; where the disk is full, it may be the room that

@@ -121,16 +121,22 @@ Result<> CacheFolder::keep(const std::string& key, const Written& written) {
   write_total(*total + written.bytes);
   const std::string code = code_name(key, written.hash);
   const std::string replaced = current_hash(key);
-  if (::renameat(fd(), written.code_temporary.c_str(), fd(), code.c_str()) != 0 ||
-      ::renameat(fd(), written.sum_temporary.c_str(), fd(), sum_name(key).c_str()) != 0) {
-    return fail("{}/{}: cannot be named: {}", path(), code, errno_text(errno));
-  }
+  TRY(rename(written.code_temporary, code));
+  TRY(rename(written.sum_temporary, sum_name(key)));
   if (!replaced.empty() && replaced != written.hash) remove(code_name(key, replaced));
   return {};
 }
 
-void CacheFolder::remove(const std::string& name) const {
-  ::unlinkat(fd(), name.c_str(), 0);
+bool CacheFolder::remove(const std::string& name) const {
+  return remove_whole(fd(), name).has_value();
+}
+
+Result<> CacheFolder::rename(const std::string& from, const std::string& to) const {
+  if (::renameat(fd(), from.c_str(), fd(), to.c_str()) == 0) return {};
+  if (errno == EISDIR && remove(to) && ::renameat(fd(), from.c_str(), fd(), to.c_str()) == 0) {
+    return {};
+  }
+  return fail("{}/{}: cannot be named: {}", path(), to, errno_text(errno));
 }
 
 std::optional<std::uint64_t> CacheFolder::read_total() const {

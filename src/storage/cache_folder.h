@@ -20,7 +20,7 @@ inline constexpr std::chrono::milliseconds kLockWaitMax{2000};
 
 // The files of a CodeCache and how much they hold. Changes are made under a lock file, whose
 // content is the sum of all code in bytes, so that processes which share the folder share its
-// limit. For one thread at a time, but for path(), fd(), bytes_max() and remove().
+// limit. For one thread at a time, but for path(), fd(), bytes_max(), remove() and rename().
 class CacheFolder {
  public:
   // Opens the folder, removes what killed processes have left, and what is too much.
@@ -40,8 +40,11 @@ class CacheFolder {
   // Gives the entry its names, once there is room for it.
   [[nodiscard]] Result<> keep(const std::string& key, const Written& written);
 
-  // Removes a file of the folder, if it is there.
-  void remove(const std::string& name) const;
+  // Removes what has that name: a file, or what somebody has put in its place. Whether nothing has
+  // it now.
+  bool remove(const std::string& name) const;
+  // Gives a file another name, whatever has that now.
+  [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) const;
 
  private:
   class Lock;

@@ -63,12 +63,15 @@ struct CodeCache::Body {
   explicit Body(CacheFolder opened) : folder(std::move(opened)) {}
 
   void drop(const std::string& key, const std::string& hash, std::string_view why) {
-    log::warn("cache.damaged", {{"entry", key.substr(0, 12)},
-                                {"folder", folder.path()},
-                                {"error", why},
-                                {"remedy", "removed; the function is compiled again"}});
-    folder.remove(sum_name(key));
-    if (!hash.empty()) folder.remove(code_name(key, hash));
+    const bool is_sum_gone = folder.remove(sum_name(key));
+    const bool is_code_gone = hash.empty() || folder.remove(code_name(key, hash));
+    log::warn("cache.damaged",
+              {{"entry", key.substr(0, 12)},
+               {"folder", folder.path()},
+               {"error", why},
+               {"remedy", is_sum_gone && is_code_gone
+                              ? "removed; the function is compiled again"
+                              : "the function is compiled again; remove the entry by hand"}});
   }
 
   Result<> write_temporary(const std::string& name, std::span<const std::uint8_t> bytes,
@@ -208,11 +211,9 @@ Result<> CodeCache::keep_note(const std::string& name, std::string_view text) {
   const std::string temporary = body_->temporary_name();
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
   TRY(body_->write_temporary(temporary, bytes, true));
-  const int folder = body_->folder.fd();
-  if (::renameat(folder, temporary.c_str(), folder, name.c_str()) == 0) return {};
-  const int code = errno;
-  body_->folder.remove(temporary);
-  return fail("{}/{}: cannot be named: {}", body_->folder.path(), name, errno_text(code));
+  auto named = body_->folder.rename(temporary, name);
+  if (!named) body_->folder.remove(temporary);
+  return named;
 }
 
 }  // namespace funcd::storage

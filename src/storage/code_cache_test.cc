@@ -226,6 +226,44 @@ TEST_F(CodeCacheTest, ALinkIsNotFollowed) {
   EXPECT_EQ(cache->find(key(2)), std::nullopt);
 }
 
+TEST_F(CodeCacheTest, AFolderInThePlaceOfAFileIsRemoved) {
+  const auto cache = open();
+  const std::string path = cache->put(key(1), code_of(1000, 1)).value();
+  for (const std::string& file : {path, sum_path(1)}) {
+    for (const bool is_full : {false, true}) {
+      fs::remove(file);
+      fs::create_directories(is_full ? file + "/d" : file);
+      if (is_full) std::ofstream(file + "/d/x") << "x";
+      testing::internal::CaptureStderr();
+      EXPECT_EQ(cache->find(key(1)), std::nullopt);
+      EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("removed; the function is"));
+      EXPECT_FALSE(fs::exists(file));
+      ASSERT_TRUE(cache->put(key(1), code_of(1000, 1)));
+      EXPECT_EQ(cache->find(key(1)), path);
+    }
+  }
+}
+
+TEST_F(CodeCacheTest, AFolderIsNotInTheWayOfWhatIsKept) {
+  const auto cache = open();
+  const std::string path = cache->put(key(1), code_of(1000, 1)).value();
+  for (const std::string& file : {path, sum_path(1), folder_ + "/note"}) {
+    fs::remove(file);
+    fs::create_directories(file + "/d");
+  }
+  EXPECT_TRUE(cache->put(key(1), code_of(1000, 1)));
+  EXPECT_EQ(cache->find(key(1)), path);
+  EXPECT_TRUE(cache->keep_note("note", "text"));
+  EXPECT_EQ(cache->note("note"), "text");
+}
+
+TEST_F(CodeCacheTest, OpenRemovesAFolderThatIsCodeOfNoEntry) {
+  { const auto cache = open(); }
+  fs::create_directories(folder_ + "/" + code_name(key(1), key(2)) + "/d");
+  open();
+  EXPECT_EQ(names(), std::vector<std::string>{"lock"});
+}
+
 TEST_F(CodeCacheTest, AFileThatOthersMayWriteIsNotUsed) {
   const auto cache = open();
   const std::string path = cache->put(key(1), code_of(1000, 1)).value();

@@ -4,7 +4,6 @@ import os
 import re
 import resource
 import shutil
-import signal
 import stat
 import subprocess
 
@@ -158,7 +157,6 @@ def test_a_file_size_limit(hello, start):
     hello.put("slow", hostile.slow_to_compile(20))
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
     server = start(preexec=limit)
