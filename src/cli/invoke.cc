@@ -85,7 +85,7 @@ void add_invoke(CLI::App& app, Action& action) {
       ->type_name("JSON");
   verb->add_option("--method", request->method, "instead of GET or POST")->type_name("METHOD");
   verb->add_option("--path", request->path, "instead of the function's route")->type_name("PATH");
-  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
+  request->admin.add_with_config_to(*verb);
   verb->footer(kFooter);
   verb->callback([request, &action] { action = [request] { return invoke_once(*request); }; });
 }

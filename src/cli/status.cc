@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <memory>
 
+#include "base/utf8.h"
 #include "cli/admin_client.h"
 #include "cli/admin_flag.h"
 #include "cli/verbs.h"
@@ -81,7 +82,7 @@ Result<int> show(const Status& request) {
 void add_status(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("status", "Show what a running server does");
   const auto request = std::make_shared<Status>();
-  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
+  request->admin.add_with_config_to(*verb);
   verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kFooter);
   verb->callback([request, &action] {

@@ -109,7 +109,7 @@ std::string kv_file_of(
   return fmt::format("{}/{}/kv.sqlite", state, sha256_hex(source).substr(0, kDigits));
 }
 
-Result<Config> load_config(const ConfigSources& sources) {
+Result<Config> load_config_file(const ConfigSources& sources) {
   Config config;
   config.workers = std::max(1U, std::thread::hardware_concurrency());
   config.cache_dir = default_cache_dir(sources);
@@ -119,6 +119,11 @@ Result<Config> load_config(const ConfigSources& sources) {
     config.config_file = *file;
   }
   TRY(apply_environment(config, sources));
+  return config;
+}
+
+Result<Config> load_config(const ConfigSources& sources) {
+  Config config = TRY(load_config_file(sources));
   TRY(apply_flags(config, sources));
   TRY(check_ceilings(config));
   const bool is_same_port = config.admin && config.admin->port != 0 &&

@@ -209,6 +209,26 @@ def test_status_without_a_server(folder):
     done = funcd("status", "--admin", "127.0.0.1:1")
     assert done.returncode == 1 and "127.0.0.1:1" in done.stderr
 
+@pytest.mark.parametrize("verb", [["status"], ["logs", "hello"], ["invoke", "hello"]])
+def test_a_config_names_the_admin_address(live, verb, tmp_path):
+    """The flag goes before the variable, that before the file."""
+    good, bad = f"127.0.0.1:{live.admin_address[1]}", "127.0.0.1:1"
+
+    def ask(in_file: str, variable: str = "", *flags: str):
+        (tmp_path / "funcd.toml").write_text(f"admin = '{in_file}'\n")
+        return funcd(*verb, *flags, cwd=tmp_path, env=clean_environment(FUNCD_ADMIN=variable))
+
+    assert ask(good).returncode == 0
+    assert ask(bad).returncode == 1 and ask(bad, good).returncode == 0
+    assert ask(good, bad).returncode == 1 and ask(bad, bad, "--admin", good).returncode == 0
+    off = ask("off")
+    assert off.returncode == 1 and "funcd.toml: admin is off" in off.stderr
+    ask(good)
+    (tmp_path / "elsewhere").mkdir()
+    done = funcd(*verb, "--config", tmp_path / "funcd.toml", cwd=tmp_path / "elsewhere")
+    assert done.returncode == 0, done.stderr
+
+
 
 def test_list_of_a_running_server(live, folder):
     done = funcd("list", *admin_flag(live))
