@@ -100,7 +100,7 @@ struct ConfigSources {
 // value: "funcd.toml:3: unknown key 'limit' in [http]; known are body_timeout, ...".
 [[nodiscard]] Result<Config> load_config(const ConfigSources& sources);
 
-// Applies a funcd.toml. `file` names it in errors; relative folders in it are relative to its own.
+// Applies a funcd.toml. `file` names it in errors; relative paths in it are relative to its folder.
 [[nodiscard]] Result<> apply_config_file(Config& config, std::string_view toml,
                                          const std::string& file);
 
