@@ -37,6 +37,14 @@ def test_stdin(program):
     assert funcd("run", program(guests.echoes_stdin()), stdin=text).stdout == text
 
 
+def test_a_closed_stdin_is_empty(program):
+    """Its number is that of no file that funcd opens."""
+    file = program(guests.echoes_stdin())
+    done = subprocess.run(["sh", "-c", 'exec "$0" run "$1" <&-', find_binary(), file],
+                          capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_arguments(program):
     file = program(guests.echoes_args())
     done = funcd("run", file, "--", "one", "two words", "--help", "-x", "")
