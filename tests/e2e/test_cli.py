@@ -59,6 +59,10 @@ def test_wrong_usage_is_2(arguments, tmp_path):
     (["serve", "--check", "--compile-baseline=99999999999999999999"], "--compile-baseline: "),
     (["serve", "--check=zz"], "--check: expected nothing, true or false, got 'zz'"),
     (["rollback", "hello", "newest"], "REVISION: expected a number, got 'newest'"),
+    (["rollback", "hello", "-1"], "REVISION: expected a number, got '-1'"),
+    (["canary", "hello", "5%", "--revision", "-1"], "--revision: expected a number, got '-1'"),
+    (["snapshot", "a.wasm", "--data", "{bad"], "--data: expected JSON, got '{bad'"),
+    (["status", "--admin", "http://127.0.0.1:1"], "--admin: address 'http://127.0.0.1:1': is a"),
     (["serve", "--check", "--workers", "0"], "--workers: expected a number from 1"),
     (["serve", "--check", "--listen", "bad"], "--listen: address 'bad'"),
     (["serve", "--check", "--errors", "foo"], "--errors: expected one of precise"),
@@ -205,10 +209,6 @@ def test_status_by_a_variable_that_is_no_address():
     assert "environment variable FUNCD_ADMIN: address 'nonsense'" in done.stderr
 
 
-def test_status_without_a_server(folder):
-    done = funcd("status", "--admin", "127.0.0.1:1")
-    assert done.returncode == 1 and "127.0.0.1:1" in done.stderr
-
 @pytest.mark.parametrize("verb", [["status"], ["logs", "hello"], ["invoke", "hello"]])
 def test_a_config_names_the_admin_address(live, verb, tmp_path):
     """The flag goes before the variable, that before the file."""
@@ -228,6 +228,10 @@ def test_a_config_names_the_admin_address(live, verb, tmp_path):
     done = funcd(*verb, "--config", tmp_path / "funcd.toml", cwd=tmp_path / "elsewhere")
     assert done.returncode == 0, done.stderr
 
+
+def test_status_without_a_server(folder):
+    done = funcd("status", "--admin", "127.0.0.1:1")
+    assert done.returncode == 1 and "127.0.0.1:1" in done.stderr
 
 
 def test_list_of_a_running_server(live, folder):
