@@ -187,9 +187,11 @@ TEST(ConfigErrors, FlagsAndVariablesAreNamed) {
 
 TEST(ConfigErrors, LimitAboveItsCeilingNamesBoth) {
   EXPECT_EQ(flag_error("limits.timeout", "10m"),
-            "limits.timeout is 10m, above ceilings.timeout, which is 5m; raise that as well");
+            "limits.timeout is 10m, above ceilings.timeout, which is 5m; lower limits.timeout or "
+            "raise ceilings.timeout");
   EXPECT_EQ(flag_error("ceilings.memory", "64MiB"),
-            "limits.memory is 128MiB, above ceilings.memory, which is 64MiB; raise that as well");
+            "limits.memory is 128MiB, above ceilings.memory, which is 64MiB; lower limits.memory "
+            "or raise ceilings.memory");
 }
 
 TEST(ConfigErrors, OnePortForBothAddresses) {

@@ -94,6 +94,14 @@ def test_compile_writes_whole_files_only(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"good.wasm", "good.cwasm", "bad.wasm"}
 
 
+def test_compile_keeps_its_source(tmp_path):
+    source = tmp_path / "a.wasm"
+    source.write_bytes(guests.prints("hi"))
+    done = funcd("compile", source, "-o", tmp_path / "." / "a.wasm")
+    assert done.returncode == 1 and "name another file with -o" in done.stderr
+    assert source.read_bytes() == guests.prints("hi")
+
+
 def test_compile_to_where_nothing_can_be_written(tmp_path):
     (tmp_path / "good.wasm").write_bytes(guests.prints("hi"))
     done = funcd("compile", tmp_path / "good.wasm", "-o", tmp_path / "no" / "such" / "x.cwasm")

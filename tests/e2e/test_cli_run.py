@@ -90,6 +90,8 @@ def test_a_memory_limit(program):
     assert funcd("run", file).stdout == b"fits"
     done = funcd("run", "--memory", "16MiB", file)
     assert done.returncode == 134 and "memory" in done.stderr
+    done = funcd("run", "--memory", "1MB", file)
+    assert done.returncode == 134 and "its limit of 1MB" in done.stderr, done.stderr
 
 
 def test_sleeping_takes_no_time_of_the_processor(program):
