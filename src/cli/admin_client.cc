@@ -26,7 +26,8 @@ class Client {
     request_.method_string(request.method);
     request_.target(request.target);
     request_.version(11);
-    request_.set(beast::http::field::host, fmt::format("{}:{}", server.host, server.port));
+    request_.set(beast::http::field::host,
+                 request.host.empty() ? http::format_endpoint(server) : request.host);
     request_.set(beast::http::field::user_agent, "funcd/" FUNCD_VERSION);
     request_.keep_alive(false);
     if (!request.body.empty()) {
@@ -35,6 +36,8 @@ class Client {
     }
     request_.prepare_payload();
     parser_.body_limit(kResponseBytesMax);
+    // Its answer tells the length of a body that does not come (RFC 9112 6.3).
+    parser_.skip(request.method == "HEAD");
     // One limit for all steps; it stays armed as long as it is not set again.
     stream_.expires_after(request.timeout);
   }

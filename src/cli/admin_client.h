@@ -13,6 +13,7 @@ namespace funcd::cli {
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";  // percent-encoded, with the query
+  std::string host;          // the field Host; empty: the server's address
   std::string body;          // JSON; empty: none
   std::chrono::milliseconds timeout{10'000};
 };

@@ -119,6 +119,7 @@ void add_canary(CLI::App& app, Action& action) {
       ->type_name("HOW")
       ->transform(validator(put_sticky));
   verb->add_option("--revision", request->number, "have another revision as canary")
+      ->check(count_problem)
       ->type_name("NUMBER");
   verb->footer(kCanaryFooter);
   verb->callback([request, &action] { action = action_of(request, set_canary); });

@@ -47,6 +47,7 @@ Result<int> check(const Check& request, const server::Config& config) {
     auto found = is_folder ? server::files_of(TRY(inspector->inspect_folder(path)), path)
                            : std::vector<server::FileInspection>{inspector->inspect_file(path)};
     for (auto& file : found) {
+      server::tell_conflict(file, files);
       if (!request.is_json) {
         print(is_folder ? server::verdict_of(file) : server::inspection_text(file));
       }

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <string_view>
@@ -126,6 +127,14 @@ int parse_and_run(CLI::App& app, const Action& action, int argc, char** argv) {
 int report(const Error& error, int code) {
   print_error(fmt::format("funcd: {}\n", error.message));
   return code;
+}
+
+std::string count_problem(const std::string& text) {
+  std::uint64_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, count);
+  if (read.ec == std::errc() && read.ptr == end) return "";
+  return fmt::format("expected a number, got '{}'", text);
 }
 
 void print(std::string_view text) {

@@ -32,6 +32,13 @@ Result<> compile(const Compile& request) {
   if (artifact.kind == ArtifactKind::compiled) {
     return fail("{}: this is compiled already", request.file);
   }
+  const auto output = request.output.empty()
+                          ? std::filesystem::path(request.file).replace_extension(".cwasm").string()
+                          : request.output;
+  std::error_code ignored;
+  if (std::filesystem::equivalent(request.file, output, ignored)) {
+    return fail("{}: would be overwritten by its compiled code; name another file with -o", output);
+  }
   engine::EngineOptions options;
   options.instances_max = 1;
   const auto engine = TRY(engine::Engine::create(options));
@@ -39,9 +46,6 @@ Result<> compile(const Compile& request) {
   const auto code = engine->compile(artifact.bytes);
   if (!code) return fail("{}: {}", request.file, code.error().message);
   const auto elapsed = Clock::now() - started_at;
-  const auto output = request.output.empty()
-                          ? std::filesystem::path(request.file).replace_extension(".cwasm").string()
-                          : request.output;
   TRY(write_file(output, *code));
   print(fmt::format("{}: {} from {} in {} ms\n", output, server::approximate_size(code->size()),
                     server::approximate_size(artifact.bytes.size()),

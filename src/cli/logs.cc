@@ -98,7 +98,7 @@ void add_logs(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb->add_flag("-f,--follow", request->is_following, "go on with what comes, until interrupted");
   verb->add_flag("--json", request->is_json, "print a JSON object for each entry, one a line");
-  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
+  request->admin.add_with_config_to(*verb);
   verb->footer(kFooter);
   verb->callback([request, &action] {
     action = [request] {

@@ -66,6 +66,12 @@ Result<engine::Program> load(const engine::Engine& engine, const std::string& fi
   return program;
 }
 
+// A limit as it was given: the engine counts in MiB.
+std::string told(const Run& run, const engine::Ending& ending) {
+  if (ending.kind != engine::EndKind::memory_limit) return ending.message;
+  return fmt::format("wanted more memory or table than its limit of {}", run.memory);
+}
+
 int run_once(const Run& run) {
   const auto request = request_of(run);
   if (!request) return report(request.error(), kWrongUsage);
@@ -82,7 +88,7 @@ int run_once(const Run& run) {
     print_error(
         fmt::format("funcd: {}: ran longer than its time limit of {}\n", run.file, run.timeout));
   } else if (!ending.message.empty()) {
-    print_error(fmt::format("funcd: {}: {}\n{}", run.file, ending.message, ending.trace));
+    print_error(fmt::format("funcd: {}: {}\n{}", run.file, told(run, ending), ending.trace));
     if (!ending.trace.empty() && !ending.trace.ends_with('\n')) print_error("\n");
   }
   return exit_code_of(ending);

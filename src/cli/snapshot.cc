@@ -16,6 +16,7 @@
 #include "cli/verbs.h"
 #include "engine/snapshot_request.h"
 #include "http/target.h"
+#include "registry/json_document.h"
 #include "server/units.h"
 
 namespace funcd::cli {
@@ -229,7 +230,10 @@ void add_snapshot(CLI::App& app, Action& action) {
   const auto request = std::make_shared<Snapshot>();
   verb->add_option("FILE", request->file, "a .wasm or .wat file")->required();
   verb->add_option("--data", request->data, "DATA of the measured runs (default: {})")
-      ->type_name("JSON");
+      ->type_name("JSON")
+      ->check([](const std::string& data) {
+        return registry::is_json(data) ? "" : fmt::format("expected JSON, got '{}'", data);
+      });
   verb->add_option("--path", request->path, "what a component is asked for (default: /)")
       ->type_name("PATH")
       ->check([](const std::string& path) {

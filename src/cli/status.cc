@@ -37,6 +37,12 @@ std::string uptime_text(std::int64_t seconds) {
   return fmt::format("{} days {} h", seconds / 86'400, seconds / 3600 % 24);
 }
 
+// "1 worker", "2 workers".
+std::string counted(const Json& count, std::string_view what) {
+  const auto number = count.get<std::uint64_t>();
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
 void print_server(const Json& status) {
   print(fmt::format("funcd {} on {}, process {}, up {}{}\n",
                     status.at("version").get<std::string>(), status.at("listen").get<std::string>(),
@@ -48,10 +54,10 @@ void print_server(const Json& status) {
                         ? printable(status.at("source_error").get<std::string>())
                     : status.at("is_first_scan_done").get<bool>() ? "watched"
                                                                   : "first scan under way"));
-  print(fmt::format("{} workers, {} connections, {} requests in flight, {} waiting, {}\n\n",
-                    status.at("workers").get<std::uint64_t>(),
-                    status.at("connections_open").get<std::uint64_t>(),
-                    status.at("requests_in_flight").get<std::uint64_t>(),
+  print(fmt::format("{}, {}, {} in flight, {} waiting, {}\n\n",
+                    counted(status.at("workers"), "worker"),
+                    counted(status.at("connections_open"), "connection"),
+                    counted(status.at("requests_in_flight"), "request"),
                     status.at("requests_waiting").get<std::uint64_t>(),
                     server::approximate_size(status.at("rss_bytes").get<std::uint64_t>())));
 }
@@ -82,7 +88,7 @@ Result<int> show(const Status& request) {
 void add_status(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("status", "Show what a running server does");
   const auto request = std::make_shared<Status>();
-  request->admin.add_to(*verb)->default_str("127.0.0.1:8001");
+  request->admin.add_with_config_to(*verb);
   verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kFooter);
   verb->callback([request, &action] {

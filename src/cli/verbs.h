@@ -17,6 +17,9 @@ inline constexpr int kWrongUsage = 2;  // the question is
 // Prints "funcd: <message>" on stderr and returns the code.
 [[nodiscard]] int report(const Error& error, int code);
 
+// For CLI11's check(): what is wrong with a text that is to be a count, which -1 is not; else "".
+[[nodiscard]] std::string count_problem(const std::string& text);
+
 // Text on stdout, at once: who reads it may be waiting at a pipe. That it could not be written
 // shows in the process's exit code only.
 void print(std::string_view text);

@@ -19,6 +19,7 @@ using registry::append_json;
 using registry::append_json_string;
 using registry::JsonKind;
 using registry::JsonNode;
+using Part = registry::JsonSchema::Part;
 
 constexpr std::size_t kEntriesScanned = 16;  // above, a hash table is faster
 
@@ -150,7 +151,9 @@ class DataBuilder {
     const bool is_list = is_array || entry.count > 0;
     if (is_list) json.pop_back();
     if (entry.count > 0) json += ',';
-    if (!append_typed(json, kind, value)) {
+    if (type.is_choice) {
+      append_choice(json, *schema_, entry.key, is_array ? Part::element : Part::whole, value);
+    } else if (!append_typed(json, kind, value)) {
       return bad_input(fmt::format("{}: expected {}, got '{}'", cut_short(entry.key), name_of(kind),
                                    cut_short(value)));
     }

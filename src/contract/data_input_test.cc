@@ -81,6 +81,76 @@ TEST_F(DataInput, SchemaTypesAreForKeysWithoutDefaults) {
   EXPECT_EQ(query("ids=x"), "bad-input: ids: expected integer, got 'x'");
 }
 
+// A schema of one property, and what texts become under it.
+class DataInputChoice : public DataInput {
+ protected:
+  void SetUp() override {}
+  std::string u_of(std::string_view property, std::string_view text) {
+    test_.set_schema(test_.revision.request_schema,
+                     fmt::format(R"({{"properties":{{"u":{}}}}})", property));
+    const std::string data = query(fmt::format("u={}", text));
+    constexpr std::string_view kBegin = R"({"u":)";
+    return data.starts_with(kBegin) ? data.substr(kBegin.size(), data.size() - kBegin.size() - 1)
+                                    : data;
+  }
+};
+
+TEST_F(DataInputChoice, OfSeveralTypesATextIsWhatItSpells) {
+  constexpr std::string_view kAny = R"({"type":["integer","string"]})";
+  EXPECT_EQ(u_of(kAny, "7"), "7");
+  EXPECT_EQ(u_of(kAny, "x"), R"("x")");
+  EXPECT_EQ(u_of(kAny, "007"), R"("007")");
+  EXPECT_EQ(u_of(kAny, "%207"), R"(" 7")");
+  EXPECT_EQ(u_of(kAny, "1.5"), R"("1.5")");
+  EXPECT_EQ(u_of(kAny, "%227%22"), R"("\"7\"")");
+  EXPECT_EQ(u_of(R"({"type":["string","integer"]})", "7"), "7");
+  constexpr std::string_view kNoString = R"({"type":["boolean","number"]})";
+  EXPECT_EQ(u_of(kNoString, "1.5"), "1.5");
+  EXPECT_EQ(u_of(kNoString, "true"), "true");
+  EXPECT_EQ(u_of(kNoString, "on"), "true");
+  EXPECT_EQ(u_of(kNoString, "x"), R"(bad-input: u: expected boolean or number, got "x")");
+}
+
+TEST_F(DataInputChoice, OfAlternativesItIsTheOneThatFits) {
+  for (const std::string_view list : {"anyOf", "oneOf"}) {
+    const auto schema =
+        fmt::format(R"({{"{}":[{{"type":"integer","minimum":10}},{{"type":"string"}}]}})", list);
+    EXPECT_EQ(u_of(schema, "10"), "10") << list;
+    EXPECT_EQ(u_of(schema, "9"), R"("9")") << list;
+  }
+  EXPECT_EQ(u_of(R"({"anyOf":[{"type":"object"},{"type":"boolean"}]})", "{}"), "{}");
+}
+
+TEST_F(DataInputChoice, AValueThatIsNamedNeedsNoType) {
+  EXPECT_EQ(u_of(R"({"enum":[1,2,"2","a",true]})", "2"), "2");
+  EXPECT_EQ(u_of(R"({"enum":[1,2,"2","a",true]})", "a"), R"("a")");
+  EXPECT_EQ(u_of(R"({"enum":[1,2,"2","a",true]})", "true"), "true");
+  EXPECT_EQ(u_of(R"({"enum":["2"]})", "2"), R"("2")");
+  EXPECT_EQ(u_of(R"({"const":5})", "5"), "5");
+  EXPECT_THAT(u_of(R"({"const":5})", "6"), StartsWith("bad-input: u: expected 5, got"));
+}
+
+TEST_F(DataInputChoice, NullIsAnAnswerWhereNoStringIs) {
+  EXPECT_EQ(u_of(R"({"type":["integer","boolean","null"]})", "null"), "null");
+  EXPECT_EQ(u_of(R"({"type":["integer","string","null"]})", "null"), R"("null")");
+}
+
+TEST_F(DataInputChoice, ElementsAreChosenOneByOne) {
+  constexpr std::string_view kList = R"({"type":"array","items":{"type":["integer","string"]}})";
+  EXPECT_EQ(u_of(kList, "1&u=x&u=2"), R"([1,"x",2])");
+  EXPECT_EQ(u_of(R"({"anyOf":[{"type":"integer"},{"type":"array","items":{"type":"integer"}}]})",
+                 "1&u=2"),
+            "[1,2]");
+}
+
+TEST_F(DataInputChoice, PathsAndFormsAreTextToo) {
+  test_.set_schema(test_.revision.request_schema,
+                   R"({"properties":{"id":{"enum":[1,2]},"f":{"const":true}}})");
+  test_.params = {{"id", "2"}};
+  test_.set_body(kForm, "f=true");
+  EXPECT_EQ(data_of(test_), R"({"id":2,"f":true})");
+}
+
 TEST_F(DataInput, SchemaChecksTheWholeAndDropsNothing) {
   test_.set_schema(test_.revision.request_schema,
                    R"({"properties":{"age":{"type":"integer","minimum":18}}})");

@@ -42,6 +42,12 @@ bool append_json_of_kind(std::string& out, registry::JsonKind kind, std::string_
   return true;
 }
 
+registry::JsonNode string_node(std::string_view text) {
+  return {.data = text.data(),
+          .size = static_cast<std::uint32_t>(text.size()),
+          .kind = registry::JsonKind::string};
+}
+
 }  // namespace
 
 std::string_view name_of(InputKind kind) {
@@ -72,9 +78,29 @@ InputType input_type_of(std::string_view key, std::string_view default_json,
     }
   } else if (schema != nullptr) {
     type.kind = kind_of_type(schema->type_of(key));
-    if (type.kind == InputKind::array) type.element = kind_of_type(schema->item_type_of(key));
+    const bool is_array = type.kind == InputKind::array;
+    if (is_array) type.element = kind_of_type(schema->item_type_of(key));
+    using Part = registry::JsonSchema::Part;
+    type.is_choice = schema->is_choice(key, is_array ? Part::element : Part::whole);
   }
   return type;
+}
+
+void append_choice(std::string& out, const registry::JsonSchema& schema, std::string_view key,
+                   registry::JsonSchema::Part part, std::string_view text) {
+  using registry::JsonKind;
+  registry::JsonDocument document;
+  const bool is_spelled = registry::trim_json_space(text).size() == text.size() &&
+                          document.parse(text) && !document.has_lone_surrogates();
+  if (is_spelled) {
+    const registry::JsonNode& value = document.root();
+    // Arrays are made of repeated keys, and "null" is a name before it is nothing.
+    const bool is_other =
+        value.kind == JsonKind::string || value.kind == JsonKind::array ||
+        (value.kind == JsonKind::null && schema.fits(key, part, string_node(text)));
+    if (!is_other && schema.fits(key, part, value)) return registry::append_json(out, value);
+  }
+  registry::append_json_string(out, text);
 }
 
 bool append_typed(std::string& out, InputKind kind, std::string_view text) {

@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "contract/status.h"
 #include "registry/json_document.h"
+#include "registry/json_scalar.h"
 
 namespace funcd::contract {
 namespace {
@@ -28,11 +29,18 @@ const JsonNode* member(const JsonNode& object, std::string_view name) {
   return node == nullptr || node->kind == JsonKind::null ? nullptr : node;
 }
 
+// Also of "200.0": a program may know no other numbers.
+std::optional<int> status_of(const JsonNode& node) {
+  std::string digits;
+  const bool is_whole = node.kind == JsonKind::number &&
+                        registry::append_integer_of_number(digits, node.text());
+  return is_whole ? final_status_of(digits) : std::nullopt;
+}
+
 Refusal read_status(const JsonNode& answer, http::Response& response) {
   const JsonNode* status = member(answer, "status");
   if (status == nullptr) return std::nullopt;
-  const auto number =
-      status->kind == JsonKind::number ? final_status_of(status->text()) : std::nullopt;
+  const auto number = status_of(*status);
   if (!number) return bad_output("its status is no number from 200 to 599");
   response.status = *number;
   return std::nullopt;

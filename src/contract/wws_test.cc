@@ -80,13 +80,21 @@ TEST(WwsOutput, TheStoreChangesByWhatDiffers) {
   EXPECT_TRUE(std::get<WwsAnswer>(wws_answer(R"({"kv":null})", {{"a", "1"}})).kv.is_empty());
 }
 
+TEST(WwsOutput, AStatusIsAWholeNumberHoweverItIsWritten) {
+  for (const char* status : {"201", "201.0", "2.01e2"}) {
+    const auto answer = wws_answer(fmt::format("{{\"status\":{}}}", status), {});
+    ASSERT_TRUE(std::holds_alternative<WwsAnswer>(answer)) << status;
+    EXPECT_EQ(std::get<WwsAnswer>(answer).response.status, 201) << status;
+  }
+}
+
 TEST(WwsOutput, WhatIsNoAnswerIsRefused) {
   EXPECT_EQ(failure_of(""), "it printed what is no JSON");
   EXPECT_EQ(failure_of("<p>hello"), "it printed what is no JSON");
   EXPECT_EQ(failure_of("[]"), "it printed JSON that is no object");
   EXPECT_EQ(failure_of(R"({"data":"\ud800"})"), "its output holds half of a surrogate pair");
   for (const char* status :
-       {"99", "199", "600", "\"200\"", "200.0", "2e2", "-200", "true", "1000"}) {
+       {"99", "199", "600", "\"200\"", "200.5", "6e2", "-200", "-200.0", "true", "1000"}) {
     EXPECT_EQ(failure_of(fmt::format("{{\"status\":{}}}", status)),
               "its status is no number from 200 to 599");
   }

@@ -105,6 +105,9 @@ Result<int> open_any(const Endpoint& endpoint, Sharing sharing) {
 }  // namespace
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
+  if (text.find("://") != std::string_view::npos) {
+    return fail("address '{}': is a URL; write host and port alone, as in 127.0.0.1:8000", text);
+  }
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) {
     return fail("address '{}': has no port; write it as 127.0.0.1:8000", text);

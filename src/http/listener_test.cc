@@ -30,11 +30,16 @@ TEST(Endpoint, IsHostAndPort) {
 TEST(Endpoint, SaysWhatIsWrong) {
   for (const char* text :
        {"", ":", "8000", "localhost", ":8000", "h:", "h:65536", "h:-1", "h:+1", "h:1x", "h: 1",
-        "::1:80", "[::1", "[::1]", "[]:80", "a b:80", "a\n:80"}) {
+        "::1:80", "[::1", "[::1]", "[]:80", "a b:80", "a\n:80", "http://127.0.0.1:8000"}) {
     const Result<Endpoint> endpoint = parse_endpoint(text);
     ASSERT_FALSE(endpoint.has_value()) << text;
     EXPECT_THAT(endpoint.error().message, HasSubstr("address '" + std::string(text) + "'"));
   }
+}
+
+TEST(Endpoint, AUrlIsToldHowToWriteIt) {
+  EXPECT_THAT(parse_endpoint("http://127.0.0.1:8000").error().message,
+              HasSubstr("is a URL; write host and port alone"));
 }
 
 TEST(Endpoint, FormatsAsItParses) {

@@ -99,9 +99,11 @@ Response refusal_response(const Refusal& refusal) {
   response.content_type = "application/json";
   const bool is_added = response.fields.add("funcd-error", refusal.reason);
   CHECK(is_added, "reason {}", refusal.reason);
-  // Both are our own words: nothing in them needs escaping.
+  // Both are our own words: nothing in them needs escaping. No function was called, so there is no
+  // invocation that a log could tell of.
   response.body.append(R"({"detail":")").append(refusal.detail);
-  response.body.append(R"(","reason":")").append(refusal.reason).append(R"("})");
+  response.body.append(R"(","reason":")").append(refusal.reason);
+  response.body.append(R"(","invocation":null})");
   return response;
 }
 

@@ -1,5 +1,7 @@
 #include "registry/json_schema.h"
 
+#include <algorithm>
+
 #include "registry/json_document.h"
 #include "registry/json_surrogate.h"
 #include "registry/schema_check.h"
@@ -11,14 +13,17 @@ namespace {
 
 constexpr std::string_view kTooMuchWork = "takes too much work to check against its schema";
 
+bool is_null(const Schema* schema) {
+  return schema->types == std::vector{SchemaType::null};
+}
+
 // Follows references, and takes the first alternative that is not null.
 const Schema* with_type(const Schema* schema) {
   while (schema != nullptr && schema->types.empty()) {
     const Schema* next = schema->reference;
     for (const auto* list : {&schema->all_of, &schema->any_of, &schema->one_of}) {
       for (const Schema* each : *list) {
-        const bool is_null = each->types == std::vector{SchemaType::null};
-        if (next == nullptr && !is_null) next = each;
+        if (next == nullptr && !is_null(each)) next = each;
       }
     }
     schema = next;
@@ -45,6 +50,20 @@ const Schema* property_of(const Schema* schema, std::string_view property) {
     }
   }
   return nullptr;
+}
+
+bool leaves_choice(const Schema* schema) {
+  while (schema->reference != nullptr) schema = schema->reference;
+  const auto types = schema->types.size() - std::ranges::count(schema->types, SchemaType::null);
+  if (types > 0) return types > 1;
+  if (schema->constant != nullptr || schema->values) return true;
+  for (const auto* list : {&schema->any_of, &schema->one_of}) {
+    const auto nulls = static_cast<std::size_t>(std::ranges::count_if(*list, is_null));
+    if (list->size() > nulls + 1) return true;
+    const auto only = std::ranges::find_if_not(*list, is_null);
+    if (only != list->end() && leaves_choice(*only)) return true;
+  }
+  return std::ranges::any_of(schema->all_of, leaves_choice);
 }
 
 // A document for each thread: a call that is over leaves its memory to the next one, within bounds.
@@ -107,8 +126,25 @@ std::string_view JsonSchema::type_of(std::string_view property) const {
 }
 
 std::string_view JsonSchema::item_type_of(std::string_view property) const {
-  const Schema* array = with_type(property_of(tree_->root, property));
-  return array == nullptr ? "" : type_name_of(array->items);
+  return type_name_of(find(property, Part::element));
+}
+
+bool JsonSchema::is_choice(std::string_view property, Part part) const {
+  const Schema* schema = find(property, part);
+  return schema != nullptr && leaves_choice(schema);
+}
+
+bool JsonSchema::fits(std::string_view property, Part part, const JsonNode& value) const {
+  const Schema* schema = find(property, part);
+  return schema == nullptr || SchemaCheck(value).fits(*schema, value, nullptr);
+}
+
+// Null for any.
+const Schema* JsonSchema::find(std::string_view property, Part part) const {
+  const Schema* whole = property_of(tree_->root, property);
+  if (part == Part::whole) return whole;
+  const Schema* array = with_type(whole);
+  return array == nullptr ? nullptr : array->items;
 }
 
 }  // namespace funcd::registry

@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "registry/json_document.h"
 
 namespace funcd::registry {
 
+struct Schema;
 struct SchemaTree;
 
 // What becomes of a property that an object's schema does not name.
@@ -42,7 +44,17 @@ class JsonSchema {
   [[nodiscard]] std::string_view type_of(std::string_view property) const;
   [[nodiscard]] std::string_view item_type_of(std::string_view property) const;
 
+  // What is asked about: a top-level property, or the elements of one that is an array.
+  enum class Part : std::uint8_t { whole, element };
+  // Whether it may be of more than one type besides null, or is named by value (`enum`, `const`)
+  // rather than by type: then only a try tells what a text is to become.
+  [[nodiscard]] bool is_choice(std::string_view property, Part part) const;
+  // Whether the value fits it, to the letter. Thread-safe.
+  [[nodiscard]] bool fits(std::string_view property, Part part, const JsonNode& value) const;
+
  private:
+  [[nodiscard]] const Schema* find(std::string_view property, Part part) const;
+
   std::unique_ptr<const SchemaTree> tree_;
 };
 

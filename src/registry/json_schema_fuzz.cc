@@ -37,5 +37,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if ((*schema)->validate(json)) CHECK(is_parsed);
   (void)(*schema)->type_of("a");
   (void)(*schema)->item_type_of("a");
+  (void)(*schema)->is_choice("a", funcd::registry::JsonSchema::Part::element);
   return 0;
 }

@@ -197,6 +197,30 @@ TEST(JsonSchema, ReferencesMayRecurse) {
             "misfit: next.next.value: is required, and missing");
 }
 
+TEST(JsonSchema, WhatLeavesAChoiceIsTold) {
+  const auto schema = schema_of(R"({"properties":{"a":{"type":["integer","null"]},
+      "b":{"type":["integer","string"]},"c":{"enum":[1]},"d":{"type":"integer","enum":[1]},
+      "e":{"anyOf":[{"type":"null"},{"$ref":"#/definitions/two"}]},
+      "f":{"oneOf":[{"type":"null"},{"type":"string"}]},"g":{"allOf":[{"const":1}]},
+      "h":{"type":"array","items":{"type":["boolean","number"]}},"i":{}},
+      "definitions":{"two":{"type":["boolean","number"]}}})");
+  using Part = JsonSchema::Part;
+  for (const std::string_view name : {"b", "c", "e", "g"}) {
+    EXPECT_TRUE(schema->is_choice(name, Part::whole)) << name;
+  }
+  for (const std::string_view name : {"a", "d", "f", "h", "i", "z"}) {
+    EXPECT_FALSE(schema->is_choice(name, Part::whole)) << name;
+  }
+  EXPECT_TRUE(schema->is_choice("h", Part::element));
+  EXPECT_FALSE(schema->is_choice("a", Part::element));
+  JsonDocument one;
+  ASSERT_TRUE(one.parse("1"));
+  EXPECT_TRUE(schema->fits("c", Part::whole, one.root()));
+  EXPECT_TRUE(schema->fits("h", Part::element, one.root()));
+  EXPECT_TRUE(schema->fits("z", Part::whole, one.root()));
+  EXPECT_FALSE(schema->fits("f", Part::whole, one.root()));
+}
+
 TEST(JsonSchema, TypesOfPropertiesAreTold) {
   const auto schema = schema_of(R"({"properties":{"a":{"type":"integer"},"b":{"anyOf":[
       {"type":"null"},{"$ref":"#/definitions/flag"}]},"c":{"type":["null","number"]},"d":{},

@@ -125,10 +125,11 @@ Result<> read_input(const toml::table& table, std::string_view file, Manifest& m
 }
 
 Result<> read_schema(const toml::node& section, std::string_view name, std::string_view file,
-                     std::optional<std::string>& schema) {
+                     std::optional<std::string>& schema, std::uint32_t& line) {
   return TomlTable(*TRY(table_of(section)), name, file)
       .read({{"schema", [&](const toml::node& node) -> Result<> {
                 schema = TRY(relative_path_of(node));
+                line = node.source().begin.line;
                 return {};
               }}});
 }
@@ -210,6 +211,7 @@ Result<MountSpec> read_mount(const toml::node& node, std::string_view file) {
   MountSpec mount;
   const auto read_host = [&mount](const toml::node& value) -> Result<> {
     mount.host = TRY(relative_path_of(value));
+    mount.line = value.source().begin.line;
     return {};
   };
   const auto read_guest = [&mount](const toml::node& value) {
@@ -298,11 +300,13 @@ Result<> read_manifest(const toml::table& root, std::string_view file, const Lim
           {"input", in_table(read_input, manifest)},
           {"request",
            [&](const toml::node& node) {
-             return read_schema(node, "request", file, manifest.request_schema);
+             return read_schema(node, "request", file, manifest.request_schema,
+                                manifest.lines.request_schema);
            }},
           {"response",
            [&](const toml::node& node) {
-             return read_schema(node, "response", file, manifest.response_schema);
+             return read_schema(node, "response", file, manifest.response_schema,
+                                manifest.lines.response_schema);
            }},
           {"env", in_table(read_env, manifest)},
           {"kv", in_table(read_kv, manifest)},

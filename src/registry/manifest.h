@@ -33,6 +33,7 @@ struct MountSpec {
   std::string host;   // as written: relative to the functions folder
   std::string guest;  // absolute in the guest
   bool is_writable = false;
+  std::uint32_t line = 0;  // of the sidecar
 };
 
 // [snapshot]: whether an invocation starts from the memory that an earlier run has left.
@@ -72,6 +73,12 @@ struct Manifest {
   Outbound outbound;
   std::optional<Smoke> smoke;
   std::optional<CanarySpec> canary;  // of a canary, always
+  // Lines of the sidecar, for what shows to be wrong only beside other files; 0: it is silent.
+  struct Lines {
+    std::uint32_t request_schema = 0;
+    std::uint32_t response_schema = 0;
+    std::uint32_t canary = 0;
+  } lines;
 };
 
 // What a sidecar's limits may not be less than: below it no function runs.

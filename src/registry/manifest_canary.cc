@@ -4,6 +4,7 @@ namespace funcd::registry {
 
 Result<> read_canary(const toml::table& table, std::string_view file, Manifest& manifest) {
   CanarySpec& canary = manifest.canary.emplace();
+  manifest.lines.canary = table.source().begin.line;
   const auto read_weight = [&canary](const toml::node& node) -> Result<> {
     if (!node.is_string()) return fail("expected a string such as \"5%\", got {}", kind_of(node));
     const std::string text = TRY(string_of(node));

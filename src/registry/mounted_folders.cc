@@ -28,9 +28,10 @@ Result<std::vector<engine::Mount>> resolve_mounts(const Manifest& manifest,
                                                   const std::string& real_folder) {
   std::vector<engine::Mount> mounts;
   for (const MountSpec& spec : manifest.mounts) {
-    mounts.push_back({.host = TRY(resolve_mount(spec.host, candidate, real_folder)),
-                      .guest = spec.guest,
-                      .is_writable = spec.is_writable});
+    auto host = resolve_mount(spec.host, candidate, real_folder);
+    if (!host) return fail("{}.toml:{}: {}", candidate.name, spec.line, host.error().message);
+    mounts.push_back(
+        {.host = std::move(*host), .guest = spec.guest, .is_writable = spec.is_writable});
   }
   return mounts;
 }

@@ -17,7 +17,7 @@ namespace funcd::registry {
 [[nodiscard]] Result<std::string> resolve_mount(std::string_view host, const Candidate& candidate,
                                                 const std::string& real_folder);
 
-// All mounts of a manifest, ready for the engine.
+// All mounts of a manifest, ready for the engine. Errors name the sidecar and the line.
 [[nodiscard]] Result<std::vector<engine::Mount>> resolve_mounts(const Manifest& manifest,
                                                                 const Candidate& candidate,
                                                                 const std::string& real_folder);

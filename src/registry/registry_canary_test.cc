@@ -49,7 +49,7 @@ TEST_F(RegistryCanaryTest, OnlyACanaryHasTheSection) {
   folder_.write("hello.toml", "[canary]\nweight = \"5%\"\n");
   build();
   EXPECT_EQ(state_of("hello"),
-            "failed: hello.toml: [canary] belongs into the sidecar of a canary: hello@2.toml");
+            "failed: hello.toml:1: [canary] belongs into the sidecar of a canary: hello@2.toml");
 }
 
 TEST_F(RegistryCanaryTest, AnswersWhereItsFunctionDoes) {

@@ -98,8 +98,16 @@ TEST_F(RegistryTest, MountsStayInside) {
     folder_.write("api/f.toml", fmt::format("[[mounts]]\nhost = \"{}\"\nguest = \"/x\"\n", host));
     build();
     EXPECT_THAT(state_of("api/f"),
-                AllOf(HasSubstr("failed: api/f.toml: mount of "), HasSubstr(error)));
+                AllOf(HasSubstr("failed: api/f.toml:2: mount of "), HasSubstr(error)));
   }
+}
+
+TEST_F(RegistryTest, ARouteThatAFilesNameMakesIsToldWithTheFile) {
+  folder_.write("[a]/[a].wasm", command(1));
+  build();
+  EXPECT_EQ(state_of("[a]/[a]"),
+            "failed: [a]/[a].wasm: route /{a}/{a}: parameter 'a' appears twice; rename the file, "
+            "or give it a route in [a]/[a].toml");
 }
 
 TEST_F(RegistryTest, AMissingMountIsTriedAgainWhenItIsMade) {

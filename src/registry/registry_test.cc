@@ -49,7 +49,7 @@ TEST_F(RegistryTest, SchemasBelongToTheRevision) {
   folder_.write("hello.wasm", command(1));
   folder_.write("hello.toml", "[response]\nschema = \"item.schema.json\"\n");
   start_and_wait();
-  EXPECT_THAT(state_of("hello"), AllOf(HasSubstr("failed: hello.toml: schema item.schema.json"),
+  EXPECT_THAT(state_of("hello"), AllOf(HasSubstr("failed: hello.toml:2: schema item.schema.json"),
                                        HasSubstr("no such file or directory")));
   folder_.write("item.schema.json", R"({"type":"object","properties":{"age":{"type":"integer"}}})");
   ASSERT_TRUE(eventually([&] { return state_of("hello") == "live"; }));
@@ -63,7 +63,7 @@ TEST_F(RegistryTest, SchemasBelongToTheRevision) {
     return (*catalog->match("GET", "/hello").revision)->response_schema->type_of("age") == "string";
   }));
   folder_.write("item.schema.json", "not json");
-  ASSERT_TRUE(eventually([&] { return state_of("hello").starts_with("stale: hello.toml: "); }));
+  ASSERT_TRUE(eventually([&] { return state_of("hello").starts_with("stale: hello.toml:2: "); }));
 }
 
 TEST_F(RegistryTest, WhatIsNoGoodIsToldAndHarmsNobody) {
@@ -110,9 +110,9 @@ TEST_F(RegistryTest, WhatIsNoGoodIsToldAndHarmsNobody) {
             "limit of 128MiB; raise limits.memory in big.toml");
   EXPECT_THAT(
       state_of("wws"),
-      HasSubstr("failed: wws.toml: [response] schema belongs to the data contract, not to wws"));
+      HasSubstr("failed: wws.toml:3: [response] schema belongs to the data contract, not to wws"));
   EXPECT_THAT(state_of("cgi"),
-              HasSubstr("failed: cgi.toml: [response] schema belongs to the data contract"));
+              HasSubstr("failed: cgi.toml:3: [response] schema belongs to the data contract"));
   ASSERT_EQ(status.problems.size(), 2U);
   EXPECT_EQ(status.problems[0].path, "badname/x y.wasm");
   EXPECT_EQ(status.problems[1].path, "lonely.toml");

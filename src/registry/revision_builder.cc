@@ -1,6 +1,7 @@
 #include "registry/revision_builder.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/file.h"
@@ -230,25 +231,26 @@ bool RevisionBuilder::take_proven_artifact(const Order& order, Parts& parts, Out
   return true;
 }
 
-// All but the artifact. Errors name the sidecar.
+// All but the artifact. Errors name the sidecar and the line.
 Result<> RevisionBuilder::read_manifest_parts(const Order& order, Parts& parts, Outcome& outcome) {
   if (!order.sidecar.manifest) {
     outcome.is_transient = order.sidecar.is_unread;
     return fail(order.sidecar.manifest.error());
   }
   const Manifest& manifest = *order.sidecar.manifest;
-  const auto in_sidecar = [&order](const Error& error) {
-    return fail("{}.toml: {}", order.candidate.name, error.message);
+  const auto in_sidecar = [&order](std::uint32_t line, const Error& error) {
+    return fail("{}.toml:{}: {}", order.candidate.name, line, error.message);
   };
   const auto contract = resolve_contract(manifest);
-  if (!contract) return in_sidecar(contract.error());
+  if (!contract) return in_sidecar(manifest.lines.response_schema, contract.error());
   parts.contract = *contract;
-  for (const auto& [path, schema] :
-       {std::pair(&manifest.request_schema, &parts.request_schema),
-        std::pair(&manifest.response_schema, &parts.response_schema)}) {
+  const Manifest::Lines& lines = manifest.lines;
+  for (const auto& [path, line, schema] :
+       {std::tuple(&manifest.request_schema, lines.request_schema, &parts.request_schema),
+        std::tuple(&manifest.response_schema, lines.response_schema, &parts.response_schema)}) {
     if (!*path) continue;
     auto read = read_schema(**path, order, parts.schema_digests[**path], outcome);
-    if (!read) return in_sidecar(read.error());
+    if (!read) return in_sidecar(line, read.error());
     *schema = std::move(*read);
   }
   for (const MountSpec& mount : manifest.mounts) {
@@ -258,9 +260,7 @@ Result<> RevisionBuilder::read_manifest_parts(const Order& order, Parts& parts, 
     if (stamp) stamp = FileStamp{.device = stamp->device, .inode = stamp->inode};
     outcome.dependencies.push_back({host, stamp, true});
   }
-  auto mounts = resolve_mounts(manifest, order.candidate, order.real_folder);
-  if (!mounts) return in_sidecar(mounts.error());
-  parts.mounts = std::move(*mounts);
+  parts.mounts = TRY(resolve_mounts(manifest, order.candidate, order.real_folder));
   return {};
 }
 

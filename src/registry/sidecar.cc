@@ -19,7 +19,8 @@ void settle_canary(Sidecar& sidecar, const std::string& name, bool is_canary) {
     if (!sidecar.manifest->canary) sidecar.manifest->canary.emplace();
   } else if (sidecar.manifest->canary) {
     sidecar.manifest =
-        fail("{}.toml: [canary] belongs into the sidecar of a canary: {}@2.toml", name, name);
+        fail("{0}.toml:{1}: [canary] belongs into the sidecar of a canary: {0}@2.toml", name,
+             sidecar.manifest->lines.canary);
   }
 }
 
@@ -54,7 +55,9 @@ Sidecar read_sidecar(const Candidate& candidate, const Limits& defaults, const L
     sidecar.segments = std::move(*segments);
     sidecar.shape = (sidecar.manifest ? sidecar.manifest->host : "") + shape_of(sidecar.segments);
   } else if (sidecar.manifest) {
-    sidecar.manifest = fail(segments.error());
+    // A sidecar's own route was read already, so this one is that of the file's name.
+    sidecar.manifest = fail("{0}.wasm: {1}; rename the file, or give it a route in {0}.toml",
+                            candidate.name, segments.error().message);
   }
   return sidecar;
 }

@@ -45,6 +45,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   Json json = {{"name", status.name},
                {"state", std::string(name_of(status.state))},
                {"contract", text_or_null(status.contract)},
+               {"host", nullptr},
                {"route", text_or_null(status.route)},
                {"url", nullptr},
                {"methods", nullptr},
@@ -77,6 +78,7 @@ Json function_entry(const registry::FunctionStatus& status, const registry::Revi
   }
   if (revision == nullptr) return json;
   if (!base_url.empty()) json["url"] = fmt::format("{}{}", base_url, revision->route);
+  json["host"] = text_or_null(revision->manifest.host);
   json["sidecar_digest"] = text_or_null(revision->sidecar_digest);
   json["schema_digests"] = Json::object();
   for (const auto& [path, digest] : revision->schema_digests) json["schema_digests"][path] = digest;

@@ -203,6 +203,16 @@ TEST_F(AdminTest, OneFunctionByItsNameSlashesAndAll) {
   EXPECT_EQ(json.at("invocations").at("by_status").at("5xx"), 1);
 }
 
+TEST_F(AdminTest, AFunctionsHostIsTold) {
+  EXPECT_TRUE(ask_json("/v1/functions/api/users").at("host").is_null());
+  auto revision =
+      std::make_shared<registry::Revision>(*catalog_->revisions().front());
+  revision->manifest.host = "*.example.com";
+  catalog_ = *registry::Catalog::build({revision});
+  EXPECT_EQ(ask_json("/v1/functions/api/users").at("host"), "*.example.com");
+  EXPECT_TRUE(ask_json("/v1/functions/broken").at("host").is_null());
+}
+
 TEST_F(AdminTest, ValuesOfTheEnvironmentStaySecret) {
   EXPECT_THAT(ask("/v1/functions/api/users").body, HasSubstr("TOKEN"));
   for (const auto* path : {"/v1/functions/api/users", "/v1/functions", "/v1/status", "/metrics"}) {

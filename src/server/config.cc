@@ -70,8 +70,9 @@ Result<> check_ceilings(const Config& config) {
     const auto text = [&](std::string_view section) {
       return get_option(config, *find_option(fmt::format("{}.{}", section, name)));
     };
-    return fail("limits.{0} is {1}, above ceilings.{0}, which is {2}; raise that as well", name,
-                text("limits"), text("ceilings"));
+    return fail("limits.{0} is {1}, above ceilings.{0}, which is {2}; lower limits.{0} or raise "
+                "ceilings.{0}",
+                name, text("limits"), text("ceilings"));
   };
   const auto& limits = config.limits;
   const auto& ceilings = config.ceilings;
@@ -109,7 +110,7 @@ std::string kv_file_of(
   return fmt::format("{}/{}/kv.sqlite", state, sha256_hex(source).substr(0, kDigits));
 }
 
-Result<Config> load_config(const ConfigSources& sources) {
+Result<Config> load_config_file(const ConfigSources& sources) {
   Config config;
   config.workers = std::max(1U, std::thread::hardware_concurrency());
   config.cache_dir = default_cache_dir(sources);
@@ -118,6 +119,11 @@ Result<Config> load_config(const ConfigSources& sources) {
     TRY(apply_config_file(config, toml, *file));
     config.config_file = *file;
   }
+  return config;
+}
+
+Result<Config> load_config(const ConfigSources& sources) {
+  Config config = TRY(load_config_file(sources));
   TRY(apply_environment(config, sources));
   TRY(apply_flags(config, sources));
   TRY(check_ceilings(config));

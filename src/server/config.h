@@ -92,12 +92,15 @@ struct ConfigSources {
     const Config& config,
     const std::function<std::optional<std::string>(const std::string&)>& environment);
 
+// The defaults and what the file says, without flags and environment; unchecked as a whole.
+[[nodiscard]] Result<Config> load_config_file(const ConfigSources& sources);
+
 // Reads and checks everything. Without --config and FUNCD_CONFIG the file is ./funcd.toml, if there
 // is one. Errors name the flag, the variable, or the file and the line, and what is wrong with the
 // value: "funcd.toml:3: unknown key 'limit' in [http]; known are body_timeout, ...".
 [[nodiscard]] Result<Config> load_config(const ConfigSources& sources);
 
-// Applies a funcd.toml. `file` names it in errors; relative folders in it are relative to its own.
+// Applies a funcd.toml. `file` names it in errors; relative paths in it are relative to its folder.
 [[nodiscard]] Result<> apply_config_file(Config& config, std::string_view toml,
                                          const std::string& file);
 

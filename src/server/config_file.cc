@@ -102,9 +102,9 @@ class FileReader {
     return {};
   }
 
-  // A folder in a file is meant relative to that file, wherever funcd is started.
+  // A path in a file is meant relative to that file, wherever funcd is started. Empty: none.
   void resolve(std::string& path) const {
-    if (source::is_s3_url(path)) return;
+    if (path.empty() || source::is_s3_url(path)) return;
     const auto folder = std::filesystem::path(file_).parent_path();
     if (!folder.empty()) path = (folder / path).lexically_normal().string();
   }

@@ -97,7 +97,7 @@ std::string text_or_auto(const std::string& member) {
 
 const auto kOptions = std::to_array<Option>({
     {"source", "the folder of functions, or s3://BUCKET/PREFIX",
-     PathField{MEMBER(source), /*may_be_bucket=*/true}},
+     PathField{MEMBER(source), PathField::Kind::source}},
     {"listen", "where requests are served; port 0 picks a free one",
      TextField{set_listen, get_listen, "HOST:PORT"}},
     {"admin", "where health, metrics and status are served, or off",
@@ -120,14 +120,7 @@ const auto kOptions = std::to_array<Option>({
                },
                "DURATION"}},
     {"kv_file", "SQLite file of functions' keys and values; auto: one for each source",
-     TextField{
-         [](Config& config, std::string_view text) -> Result<> {
-           if (text.empty()) return fail("expected a file or auto, got nothing");
-           config.kv_file = text == "auto" ? "" : text;
-           return {};
-         },
-         [](const Config& config) { return config.kv_file.empty() ? "auto" : config.kv_file; },
-         "FILE"}},
+     PathField{MEMBER(kv_file), PathField::Kind::file}},
     {"kv_size", "keys and values of one function's store at the most",
      BytesField{MEMBER(kv_bytes_max), 1024, 64 * kMiB}},
     {"errors", "how failures look: precise, or bad-request (400 for everything)",
@@ -289,10 +282,17 @@ Result<> set_duration(std::chrono::milliseconds& member, std::string_view text) 
   return {};
 }
 
-Result<> set_path(std::string& member, bool may_be_bucket, std::string_view text) {
-  const std::string_view expected = may_be_bucket ? "a folder or s3://BUCKET/PREFIX" : "a folder";
+Result<> set_path(std::string& member, PathField::Kind kind, std::string_view text) {
+  using Kind = PathField::Kind;
+  const std::string_view expected = kind == Kind::source ? "a folder or s3://BUCKET/PREFIX"
+                                    : kind == Kind::file ? "a file or auto"
+                                                         : "a folder";
   if (text.empty()) return fail("expected {}, got nothing", expected);
-  if (may_be_bucket && source::is_s3_url(text)) {
+  if (kind == Kind::file && text == "auto") {
+    member.clear();
+    return {};
+  }
+  if (kind == Kind::source && source::is_s3_url(text)) {
     TRY(source::parse_s3_url(text));
   } else if (text.find("://") != std::string_view::npos) {
     return fail("expected {}, got '{}'", expected, text);
@@ -327,7 +327,10 @@ std::string variable_of(const Option& option) {
 
 std::string value_name_of(const Option& option) {
   return std::visit(Overloaded{[](const TextField& field) { return std::string(field.value_name); },
-                               [](const PathField&) { return std::string("FOLDER"); },
+                               [](const PathField& field) {
+                                 return std::string(
+                                     field.kind == PathField::Kind::file ? "FILE" : "FOLDER");
+                               },
                                [](const CountField&) { return std::string("N"); },
                                [](const Count32Field&) { return std::string("N"); },
                                [](const BytesField&) { return std::string("SIZE"); },
@@ -340,7 +343,7 @@ Result<> set_option(Config& config, const Option& option, std::string_view text)
   return std::visit(Overloaded{
                         [&](const TextField& field) -> Result<> { return field.set(config, text); },
                         [&](const PathField& field) -> Result<> {
-                          return set_path(field.member(config), field.may_be_bucket, text);
+                          return set_path(field.member(config), field.kind, text);
                         },
                         [&](const CountField& field) -> Result<> {
                           field.member(config) = TRY(parse_count(text, field.min, field.max));
@@ -369,7 +372,10 @@ std::string get_option(const Config& config, const Option& option) {
   return std::visit(
       Overloaded{
           [&](const TextField& field) { return field.get(config); },
-          [&](const PathField& field) { return field.member(copy); },
+          [&](const PathField& field) {
+            const bool is_auto = field.kind == PathField::Kind::file && field.member(copy).empty();
+            return is_auto ? std::string("auto") : field.member(copy);
+          },
           [&](const CountField& field) { return std::to_string(field.member(copy)); },
           [&](const Count32Field& field) { return std::to_string(field.member(copy)); },
           [&](const BytesField& field) { return registry::format_size(field.member(copy)); },

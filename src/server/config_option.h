@@ -18,8 +18,13 @@ struct TextField {
   std::string_view value_name;  // "HOST:PORT", for help
 };
 struct PathField {
+  enum class Kind : std::uint8_t {
+    folder,
+    source,  // a folder, or s3://BUCKET/PREFIX
+    file,    // or auto, which leaves the member empty
+  };
   std::string& (*member)(Config& config);
-  bool may_be_bucket = false;  // s3://BUCKET/PREFIX will do as well
+  Kind kind = Kind::folder;
 };
 struct CountField {
   std::size_t& (*member)(Config& config);

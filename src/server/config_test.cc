@@ -108,13 +108,32 @@ TEST_F(ConfigFile, MissingFileIsNamed) {
   EXPECT_THAT(config.error().message, HasSubstr("none.toml"));
 }
 
-TEST_F(ConfigFile, FoldersAreRelativeToTheFile) {
+TEST_F(ConfigFile, AnAutomaticPathIsNone) {
   auto sources = sources_of({});
-  sources.config_file = write("funcd.toml", "source = \"functions\"\ncache_dir = \"/cache\"\n");
+  sources.config_file = write("funcd.toml", "kv_file = \"auto\"\n");
+  const auto config = load_config(sources);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->kv_file, "");
+}
+
+TEST_F(ConfigFile, OfItselfItKnowsNothingOfTheEnvironment) {
+  auto sources = sources_of({{"FUNCD_ADMIN", "127.0.0.1:1"}, {"FUNCD_WORKERS", "none"}});
+  sources.config_file = write("funcd.toml", "admin = \"127.0.0.1:2\"\n");
+  const auto config = load_config_file(sources);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->admin->port, 2);
+}
+
+TEST_F(ConfigFile, PathsAreRelativeToTheFile) {
+  auto sources = sources_of({});
+  sources.config_file =
+      write("funcd.toml",
+            "source = \"functions\"\ncache_dir = \"/cache\"\nkv_file = \"kv/kv.sqlite\"\n");
   const auto config = load_config(sources);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->source, folder_ / "functions");
   EXPECT_EQ(config->cache_dir, "/cache");
+  EXPECT_EQ(config->kv_file, folder_ / "kv/kv.sqlite");
   sources.flags = {{"source", "functions"}};
   const auto flagged = load_config(sources);
   ASSERT_TRUE(flagged);
@@ -168,9 +187,11 @@ TEST(ConfigErrors, FlagsAndVariablesAreNamed) {
 
 TEST(ConfigErrors, LimitAboveItsCeilingNamesBoth) {
   EXPECT_EQ(flag_error("limits.timeout", "10m"),
-            "limits.timeout is 10m, above ceilings.timeout, which is 5m; raise that as well");
+            "limits.timeout is 10m, above ceilings.timeout, which is 5m; lower limits.timeout or "
+            "raise ceilings.timeout");
   EXPECT_EQ(flag_error("ceilings.memory", "64MiB"),
-            "limits.memory is 128MiB, above ceilings.memory, which is 64MiB; raise that as well");
+            "limits.memory is 128MiB, above ceilings.memory, which is 64MiB; lower limits.memory "
+            "or raise ceilings.memory");
 }
 
 TEST(ConfigErrors, OnePortForBothAddresses) {

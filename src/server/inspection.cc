@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "engine/snapshot.h"
 #include "registry/inside.h"
+#include "registry/mounted_folders.h"
 #include "registry/names.h"
 #include "registry/registry.h"
+#include "registry/route.h"
 #include "server/bucket.h"
 #include "server/smoke.h"
 
@@ -25,6 +27,7 @@ constexpr std::uint32_t kInstancesMax = 4;
 struct Place {
   std::string real_folder;  // of functions
   std::string name;         // "api/users"
+  bool is_assumed = false;  // the folder is not the configured source
 };
 
 // Before its name is judged: a path with a typo in it has no fitting name either.
@@ -45,13 +48,42 @@ Result<Place> place_of(const std::string& path, const std::string& source) {
   const auto file_begin = slash == std::string::npos ? 0 : slash + 1;
   place.name = path.substr(file_begin, path.size() - kModuleSuffix.size() - file_begin);
   const auto real_source = registry::real_path_of(source);
-  if (real_source && registry::is_inside(place.real_folder, *real_source)) {
+  place.is_assumed = !real_source || !registry::is_inside(place.real_folder, *real_source);
+  if (!place.is_assumed) {
     const auto subfolder = place.real_folder.substr(real_source->size());
     if (!subfolder.empty()) place.name = fmt::format("{}/{}", subfolder.substr(1), place.name);
     place.real_folder = *real_source;
   }
   if (const auto problem = registry::name_problem(place.name)) return fail("{}", *problem);
   return place;
+}
+
+// Whether a server passes the place by, and why.
+Result<> check_is_for_functions(const Place& place, const std::string& real_path) {
+  const std::string_view in_public = registry::kPublicFolder;
+  if (!place.is_assumed && place.name.starts_with(fmt::format("{}/", in_public))) {
+    return fail("lies in {}/, whose files are served as they are", in_public);
+  }
+  if (place.is_assumed && place.real_folder.ends_with(fmt::format("/{}", in_public))) {
+    return fail("lies in {}/, whose files are served as they are; if that is the folder of "
+                "functions, name it with --source",
+                in_public);
+  }
+  if (place.is_assumed || place.name.find('/') == std::string::npos) return {};
+  const auto scan = TRY(registry::scan_folder(place.real_folder, {}));
+  for (const auto& candidate : scan.candidates) {
+    if (!candidate.sidecar) continue;
+    const auto text = read_text_file(candidate.sidecar->path, registry::kSidecarBytesMax);
+    if (!text) continue;
+    for (const auto& host : registry::mount_hosts_of(*text)) {
+      const auto mounted = registry::resolve_mount(host, candidate, scan.real_folder);
+      if (mounted && registry::is_inside(real_path, *mounted)) {
+        return fail("lies in {}, which {}.toml mounts: what is there is data", host,
+                    candidate.name);
+      }
+    }
+  }
+  return {};
 }
 
 std::optional<registry::SourceFile> file_at(const std::string& path) {
@@ -137,14 +169,18 @@ Result<Inspection> Inspector::inspect_folder(const std::string& source) const {
   return inspection;
 }
 
-Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& path) const {
+Result<registry::RevisionBuilder::Outcome> Inspector::build(const std::string& path,
+                                                            FileInspection& inspection) const {
   TRY(check_is_there(path));
   const auto place = TRY(place_of(path, config_.source));
+  inspection.functions_folder = place.real_folder;
+  inspection.is_folder_assumed = place.is_assumed;
   registry::Candidate candidate;
   candidate.name = place.name;
   const auto wasm = file_at(path);
   if (!wasm) return fail("{}: cannot be looked at, or is no file", path);
   candidate.wasm = *wasm;
+  TRY(check_is_for_functions(place, wasm->real_path));
   const auto stem = path.substr(0, path.size() - kModuleSuffix.size());
   candidate.sidecar = file_at(stem + ".toml");
   if (candidate.sidecar && !registry::is_inside(candidate.sidecar->real_path, place.real_folder)) {
@@ -190,10 +226,32 @@ std::vector<FileInspection> files_of(const Inspection& inspection, const std::st
   return files;
 }
 
+void tell_conflict(FileInspection& file, std::span<const FileInspection> earlier) {
+  const auto shape_of = [](const registry::Revision& revision) {
+    return revision.manifest.host + registry::shape_of(*registry::parse_route(revision.route));
+  };
+  const auto is_served = [](const FileInspection& each) {
+    return each.revision != nullptr && each.reason.empty() && !each.functions_folder.empty();
+  };
+  if (!is_served(file)) return;
+  for (const FileInspection& other : earlier) {
+    if (!is_served(other) || other.functions_folder != file.functions_folder) continue;
+    const registry::Revision& taken = *other.revision;
+    // A canary has its function's.
+    if (taken.function->name == file.revision->function->name) continue;
+    if (shape_of(taken) != shape_of(*file.revision)) continue;
+    file.reason =
+        fmt::format("route {}{}: is that of both '{}' and '{}'; give one of them another route",
+                    taken.manifest.host, taken.route, taken.function->name,
+                    file.revision->function->name);
+    return;
+  }
+}
+
 FileInspection Inspector::inspect_file(const std::string& path) const {
   FileInspection inspection;
   inspection.path = path;
-  auto outcome = build(path);
+  auto outcome = build(path, inspection);
   if (outcome) {
     inspection.revision = outcome->revision;
     inspection.reason = outcome->error;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,6 +32,10 @@ struct FileInspection {
   std::shared_ptr<const registry::Revision> revision;  // null when it would not go live
   std::string reason;                                  // why not
   std::uint64_t artifact_bytes = 0;
+  // Real path of the folder of functions whose part it is; empty where its name or place is no
+  // function's, and of a folder's inspection.
+  std::string functions_folder;
+  bool is_folder_assumed = false;  // it is not the configured source: the file's own was taken
   // It starts plainly, and could start from a snapshot; known of a file that is inspected alone.
   bool could_snapshot = false;
 };
@@ -38,6 +43,10 @@ struct FileInspection {
 // The same of each file in the folder, those that are not served included.
 [[nodiscard]] std::vector<FileInspection> files_of(const Inspection& inspection,
                                                    const std::string& folder);
+
+// Says of a file that its route is taken by one of those before it, where it is. Only files of one
+// folder of functions share routes.
+void tell_conflict(FileInspection& file, std::span<const FileInspection> earlier);
 
 // Whether functions are asked for their [smoke] requests, which is to run them.
 enum class SmokeRequests : std::uint8_t { made, skipped };
@@ -58,7 +67,8 @@ class Inspector {
  private:
   Inspector(const Config& config, SmokeRequests smoke_requests)
       : config_(config), smoke_requests_(smoke_requests) {}
-  [[nodiscard]] Result<registry::RevisionBuilder::Outcome> build(const std::string& path) const;
+  [[nodiscard]] Result<registry::RevisionBuilder::Outcome> build(
+      const std::string& path, FileInspection& inspection) const;
 
   Config config_;
   SmokeRequests smoke_requests_;

@@ -34,6 +34,7 @@ Json file_json(const FileInspection& file) {
                {"is_served", file.revision != nullptr && file.reason.empty()},
                {"reason", file.reason.empty() ? Json() : Json(file.reason)},
                {"artifact_bytes", file.artifact_bytes}};
+  if (!file.functions_folder.empty()) json["functions_folder"] = file.functions_folder;
   if (file.revision == nullptr) return json;
   const auto& revision = *file.revision;
   json["function"] = revision.function->title;
@@ -169,6 +170,12 @@ std::string verdict_of(const FileInspection& file) {
 
 std::string inspection_text(const FileInspection& file) {
   auto text = verdict_of(file);
+  if (file.is_folder_assumed) {
+    add_line(text, "folder",
+             fmt::format("{}, where the file lies, taken for that of functions; --source names "
+                         "another",
+                         file.functions_folder));
+  }
   if (file.revision == nullptr) return text;
   const auto& revision = *file.revision;
   const auto& manifest = revision.manifest;

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string wasm_of(std::string_view wat) {
   const auto wasm = engine::Engine::wasm_from_text(wat);
@@ -77,6 +78,54 @@ TEST_F(InspectionTest, ElsewhereTheFileNamesTheFunction) {
   const auto file = inspector_->inspect_file(folder_ / "other/a/one.wasm");
   ASSERT_NE(file.revision, nullptr) << file.reason;
   EXPECT_EQ(file.revision->function->name, "one");
+}
+
+TEST_F(InspectionTest, AFolderThatWasTakenForThatOfFunctionsIsTold) {
+  folder_.write("other/a/one.wasm", command());
+  EXPECT_THAT(inspection_text(inspector_->inspect_file(folder_ / "other/a/one.wasm")),
+              HasSubstr("other/a, where the file lies, taken for that of functions; --source"));
+  EXPECT_THAT(inspection_text(inspector_->inspect_file(folder_ / "functions/api/users.wasm")),
+              Not(HasSubstr("--source")));
+}
+
+TEST_F(InspectionTest, PublicFilesAreNoFunctions) {
+  folder_.write("functions/public/q.wasm", command());
+  EXPECT_EQ(inspector_->inspect_file(folder_ / "functions/public/q.wasm").reason,
+            "lies in public/, whose files are served as they are");
+  folder_.write("other/public/q.wasm", command());
+  EXPECT_THAT(inspector_->inspect_file(folder_ / "other/public/q.wasm").reason,
+              HasSubstr("name it with --source"));
+}
+
+TEST_F(InspectionTest, AMountedFolderHoldsNoFunctions) {
+  folder_.write("functions/store/x.wasm", command());
+  const auto path = folder_ / "functions/store/x.wasm";
+  EXPECT_EQ(inspector_->inspect_file(path).reason, "");
+  folder_.write("functions/reader.wasm", command());
+  folder_.write("functions/reader.toml", "[[mounts]]\nhost = \"store\"\nguest = \"/s\"\n");
+  EXPECT_EQ(inspector_->inspect_file(path).reason,
+            "lies in store, which reader.toml mounts: what is there is data");
+}
+
+TEST_F(InspectionTest, TwoOfOneRouteAreAConflict) {
+  const auto inspect = [this](std::string_view name, std::string_view sidecar) {
+    folder_.write(fmt::format("{}.wasm", name), command());
+    folder_.write(fmt::format("{}.toml", name), sidecar);
+    return inspector_->inspect_file(folder_ / fmt::format("{}.wasm", name));
+  };
+  constexpr std::string_view kSame = "route = \"/x/{id}\"\n";
+  const std::vector<FileInspection> earlier = {inspect("functions/a", kSame)};
+  auto other = inspect("functions/b", "route = \"/x/{name}\"\n");
+  tell_conflict(other, earlier);
+  EXPECT_EQ(other.reason,
+            "route /x/{id}: is that of both 'a' and 'b'; give one of them another route");
+  auto elsewhere = inspect("other/b", kSame);
+  auto on_a_host = inspect("functions/c", "route = \"/x/{id}\"\nhost = \"a.example.com\"\n");
+  auto canary = inspect("functions/a@2", kSame);
+  for (FileInspection* file : {&elsewhere, &on_a_host, &canary}) {
+    tell_conflict(*file, earlier);
+    EXPECT_EQ(file->reason, "") << file->path;
+  }
 }
 
 TEST_F(InspectionTest, WhatWouldNotGoLiveHasAReason) {

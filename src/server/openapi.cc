@@ -301,13 +301,17 @@ constexpr std::string_view kDocument = R"json({
       },
       "Function": {
         "type": "object",
-        "required": ["name", "state", "contract", "route", "url", "methods", "limits", "reuse", "digest",
+        "required": ["name", "state", "contract", "host", "route", "url", "methods", "limits", "reuse", "digest",
           "sidecar_digest", "schema_digests", "artifact_bytes", "published_at", "build_ms", "from_cache", "code", "error",
           "failed_at", "snapshot", "is_loaded", "in_flight", "canary"],
         "properties": {
           "name": { "type": "string" },
           "state": { "type": "string", "enum": ["building", "live", "stale", "failed"] },
           "contract": { "type": ["string", "null"] },
+          "host": {
+            "type": ["string", "null"],
+            "description": "the only one that the live revision answers for; null: every one"
+          },
           "route": { "type": ["string", "null"], "description": "of the live revision" },
           "url": { "type": ["string", "null"], "description": "of the live revision" },
           "methods": {

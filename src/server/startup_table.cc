@@ -53,16 +53,23 @@ std::string methods_of(const Json& function) {
   return fmt::format("{}", fmt::join(methods.get<std::vector<std::string>>(), ","));
 }
 
+// Where it answers. Of a host of its own the server's address says nothing.
+std::string place_of(const Json& function) {
+  const auto host = text_of(function, "host");
+  if (host != "-") return host + text_of(function, "route");
+  const auto url = text_of(function, "url");
+  return url == "-" ? text_of(function, "route") : url;
+}
+
 Row row_of(const Json& function) {
   const auto& limits = function.at("limits");
-  const auto url = text_of(function, "url");
   const auto& canary = function.at("canary");
   const auto share = canary.is_null() || canary.at("weight").is_null()
                          ? ""
                          : " " + printable(canary.at("weight").get<std::string>());
   return {text_of(function, "name") + share,
           text_of(function, "contract"),
-          url == "-" ? text_of(function, "route") : url,
+          place_of(function),
           methods_of(function),
           limits.is_null() ? "-"
                            : registry::format_duration(std::chrono::milliseconds(

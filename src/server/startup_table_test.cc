@@ -57,6 +57,14 @@ TEST(StartupTable, ColumnsAreAligned) {
             "2 functions: 2 live\n");
 }
 
+TEST(StartupTable, AHostStandsBeforeTheRoute) {
+  Served served({"hello"});
+  auto revision = std::make_shared<registry::Revision>(*served.catalog->revisions().front());
+  revision->manifest.host = "a.example.com";
+  served.catalog = *registry::Catalog::build({revision});
+  EXPECT_THAT(served.table(), HasSubstr("a.example.com/hello  all"));
+}
+
 TEST(StartupTable, NoFunctionsIsOneLine) {
   EXPECT_EQ(Served({}).table(), "0 functions\n");
 }

@@ -59,6 +59,10 @@ def test_wrong_usage_is_2(arguments, tmp_path):
     (["serve", "--check", "--compile-baseline=99999999999999999999"], "--compile-baseline: "),
     (["serve", "--check=zz"], "--check: expected nothing, true or false, got 'zz'"),
     (["rollback", "hello", "newest"], "REVISION: expected a number, got 'newest'"),
+    (["rollback", "hello", "-1"], "REVISION: expected a number, got '-1'"),
+    (["canary", "hello", "5%", "--revision", "-1"], "--revision: expected a number, got '-1'"),
+    (["snapshot", "a.wasm", "--data", "{bad"], "--data: expected JSON, got '{bad'"),
+    (["status", "--admin", "http://127.0.0.1:1"], "--admin: address 'http://127.0.0.1:1': is a"),
     (["serve", "--check", "--workers", "0"], "--workers: expected a number from 1"),
     (["serve", "--check", "--listen", "bad"], "--listen: address 'bad'"),
     (["serve", "--check", "--errors", "foo"], "--errors: expected one of precise"),
@@ -203,6 +207,26 @@ def test_status_by_a_variable_that_is_no_address():
     done = funcd("status", env=clean_environment(FUNCD_ADMIN="nonsense"))
     assert done.returncode == 1
     assert "environment variable FUNCD_ADMIN: address 'nonsense'" in done.stderr
+
+
+@pytest.mark.parametrize("verb", [["status"], ["logs", "hello"], ["invoke", "hello"]])
+def test_a_config_names_the_admin_address(live, verb, tmp_path):
+    """The flag goes before the variable, that before the file."""
+    good, bad = f"127.0.0.1:{live.admin_address[1]}", "127.0.0.1:1"
+
+    def ask(in_file: str, variable: str = "", *flags: str):
+        (tmp_path / "funcd.toml").write_text(f"admin = '{in_file}'\n")
+        return funcd(*verb, *flags, cwd=tmp_path, env=clean_environment(FUNCD_ADMIN=variable))
+
+    assert ask(good).returncode == 0
+    assert ask(bad).returncode == 1 and ask(bad, good).returncode == 0
+    assert ask(good, bad).returncode == 1 and ask(bad, bad, "--admin", good).returncode == 0
+    off = ask("off")
+    assert off.returncode == 1 and "funcd.toml: admin is off" in off.stderr
+    ask(good)
+    (tmp_path / "elsewhere").mkdir()
+    done = funcd(*verb, "--config", tmp_path / "funcd.toml", cwd=tmp_path / "elsewhere")
+    assert done.returncode == 0, done.stderr
 
 
 def test_status_without_a_server(folder):

@@ -33,6 +33,30 @@ def test_check_of_several(folder):
     assert done.returncode == 1 and "good.wasm" in said and "fd_teleport" in said
 
 
+def test_check_of_two_that_want_one_route(folder):
+    folder.put("a", guests.prints(HELLO), 'route = "/same"\n')
+    folder.put("b", guests.prints(HELLO), 'route = "/same"\n')
+    done = funcd("check", folder / "a.wasm", folder / "b.wasm")
+    assert done.returncode == 1
+    assert "b.wasm: not served: route /same: is that of both 'a' and 'b'" in done.stdout.decode()
+    documents = json.loads(funcd("check", "--json", folder / "a.wasm", folder / "b.wasm").stdout)
+    assert [each["is_served"] for each in documents["files"]] == [True, False]
+
+
+def test_check_of_what_is_no_function_s(folder):
+    folder.put_file("public/q.wasm", guests.prints(HELLO))
+    done = funcd("check", "--source", folder.path, folder / "public" / "q.wasm")
+    assert done.returncode == 1 and "q.wasm: not served: lies in public/" in done.stdout.decode()
+
+
+def test_check_tells_which_folder_it_took(folder):
+    folder.put("api/users", guests.prints(HELLO))
+    text = funcd("check", folder / "api" / "users.wasm").stdout.decode()
+    assert "served at /users\n" in text and "--source names another" in text
+    text = funcd("check", "--source", folder.path, folder / "api" / "users.wasm").stdout.decode()
+    assert "served at /api/users\n" in text and "--source names another" not in text
+
+
 def test_check_of_a_folder(folder):
     folder.put("good", guests.prints(HELLO))
     folder.put("api/bad", hostile.truncated())
@@ -68,6 +92,14 @@ def test_compile_writes_whole_files_only(tmp_path):
     assert done.returncode == 1 and "bad.wasm" in done.stderr
     assert not (tmp_path / "bad.cwasm").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"good.wasm", "good.cwasm", "bad.wasm"}
+
+
+def test_compile_keeps_its_source(tmp_path):
+    source = tmp_path / "a.wasm"
+    source.write_bytes(guests.prints("hi"))
+    done = funcd("compile", source, "-o", tmp_path / "." / "a.wasm")
+    assert done.returncode == 1 and "name another file with -o" in done.stderr
+    assert source.read_bytes() == guests.prints("hi")
 
 
 def test_compile_to_where_nothing_can_be_written(tmp_path):

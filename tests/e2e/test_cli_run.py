@@ -37,6 +37,14 @@ def test_stdin(program):
     assert funcd("run", program(guests.echoes_stdin()), stdin=text).stdout == text
 
 
+def test_a_closed_stdin_is_empty(program):
+    """Its number is that of no file that funcd opens."""
+    file = program(guests.echoes_stdin())
+    done = subprocess.run(["sh", "-c", 'exec "$0" run "$1" <&-', find_binary(), file],
+                          capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
 def test_arguments(program):
     file = program(guests.echoes_args())
     done = funcd("run", file, "--", "one", "two words", "--help", "-x", "")
@@ -82,6 +90,8 @@ def test_a_memory_limit(program):
     assert funcd("run", file).stdout == b"fits"
     done = funcd("run", "--memory", "16MiB", file)
     assert done.returncode == 134 and "memory" in done.stderr
+    done = funcd("run", "--memory", "1MB", file)
+    assert done.returncode == 134 and "its limit of 1MB" in done.stderr, done.stderr
 
 
 def test_sleeping_takes_no_time_of_the_processor(program):

@@ -153,6 +153,8 @@ def test_the_default_limit_is_8_mebibytes(server):
 def test_header_too_large(server):
     answer = server.get("/hello", headers={"x-large": "x" * 70_000})
     assert answer.status == 431
+    assert set(answer.json) == {"detail", "reason", "invocation"}
+    assert answer.json["invocation"] is None
     many = server.get("/hello", headers={f"x-{n}": "1" for n in range(150)})
     assert many.status == 431
 

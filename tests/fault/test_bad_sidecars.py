@@ -6,8 +6,7 @@ from funcd import guests
 from funcd.binary import funcd
 
 GOOD = guests.prints('{"a":1}')
-# Name: the sidecar, the line of the mistake (None where another file is at fault), words of the
-# message.
+# Name: the sidecar, the line of the mistake or of what names the file at fault, words of the message.
 BAD = {
     "unknown-key": ('contract = "data"\nrout = "/x"\n', 2, ["rout"]),
     "unknown-section": ('\n[limit]\ntimeout = "1s"\n', 2, ["limit"]),
@@ -30,19 +29,20 @@ BAD = {
     "route-star-within": ('route = "/a/*/b"\n', 1, ["/a/*/b"]),
     "env-no-text": ("[env]\nA = 1\n", 2, ["A"]),
     "env-equals": ('[env]\n"A=B" = "c"\n', 2, ["A=B"]),
-    "schema-missing": ('[response]\nschema = "nowhere.json"\n', None, ["nowhere.json"]),
-    "schema-outside": ('[response]\nschema = "../outside.json"\n', None, ["outside.json", "leads out"]),
+    "schema-missing": ('[response]\nschema = "nowhere.json"\n', 2, ["nowhere.json"]),
+    "schema-outside": ('[response]\nschema = "../outside.json"\n', 2,
+                       ["outside.json", "leads out"]),
     "schema-absolute": ('[response]\nschema = "/etc/passwd"\n', 2, ["/etc/passwd"]),
-    "schema-folder": ('[response]\nschema = "."\n', None, ["."]),
+    "schema-folder": ('[response]\nschema = "."\n', 2, ["."]),
     "schema-no-text": ("[response]\nschema = {}\n", 2, ["schema"]),
-    "schema-no-json": ('[response]\nschema = "no-json.json"\n', None, ["no-json.json"]),
-    "schema-no-schema": ('[response]\nschema = "no-schema.json"\n', None, ["no-schema.json"]),
-    "schema-bad-type": ('[response]\nschema = "bad-type.json"\n', None, ["bad-type.json"]),
-    "schema-bad-pattern": ('[response]\nschema = "bad-pattern.json"\n', None, ["bad-pattern.json"]),
-    "schema-remote": ('[response]\nschema = "remote.json"\n', None, ["remote.json"]),
-    "mount-outside": ('[[mounts]]\nhost = "../.."\nguest = "/d"\n', None, ["../.."]),
+    "schema-no-json": ('[response]\nschema = "no-json.json"\n', 2, ["no-json.json"]),
+    "schema-no-schema": ('[response]\nschema = "no-schema.json"\n', 2, ["no-schema.json"]),
+    "schema-bad-type": ('[response]\nschema = "bad-type.json"\n', 2, ["bad-type.json"]),
+    "schema-bad-pattern": ('[response]\nschema = "bad-pattern.json"\n', 2, ["bad-pattern.json"]),
+    "schema-remote": ('[response]\nschema = "remote.json"\n', 2, ["remote.json"]),
+    "mount-outside": ('[[mounts]]\nhost = "../.."\nguest = "/d"\n', 2, ["../.."]),
     "mount-absolute": ('[[mounts]]\nhost = "/etc"\nguest = "/d"\n', 2, ["/etc"]),
-    "mount-missing": ('[[mounts]]\nhost = "nowhere"\nguest = "/d"\n', None, ["nowhere"]),
+    "mount-missing": ('[[mounts]]\nhost = "nowhere"\nguest = "/d"\n', 2, ["nowhere"]),
     "mount-guest-relative": ('[[mounts]]\nhost = "data"\nguest = "d"\n', 3, ["guest"]),
     "syntax": ('contract = "data"\nmethods = [\n', 2, []),
     "duplicate-key": ('contract = "data"\ncontract = "cgi"\n', 2, ["contract"]),
@@ -68,9 +68,7 @@ def test_the_message_names_key_file_and_line(server, name):
     assert function["state"] == "failed", "it was accepted"
     _, line, words = BAD[name]
     error = function["error"]
-    assert f"{name}.toml" in error, error
-    if line is not None:
-        assert f"{name}.toml:{line}" in error, error
+    assert f"{name}.toml:{line}" in error, error
     assert all(word in error for word in words), error
     assert server.get(f"/{name}").status == 404
 
