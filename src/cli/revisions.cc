@@ -127,7 +127,7 @@ void add_rollback(CLI::App& app, Action& action) {
       app.add_subcommand("rollback", "Drop a canary, or make an older revision live again");
   const auto request = std::make_shared<Rollback>(*verb);
   verb->add_option("NAME", request->name, "the function")->required();
-verb->add_option("REVISION", request->number, "its number (default: what was live before)")
+  verb->add_option("REVISION", request->number, "its number (default: what was live before)")
       ->check(count_problem);
   verb->footer(kRollbackFooter);
   verb->callback([request, &action] { action = action_of(request, roll_back); });
