@@ -54,7 +54,7 @@ Result<> read_spin_variables(const toml::node& node, std::string_view file,
         TRY(registry::TomlTable(table, "variables", file)
                 .read({{"default", into(text)},
                        {"required", pass_over},
-                       {"secret", into(variable.is_secret)},
+                       {"secret", pass_over},
                        {"description", pass_over}}));
         if (table.contains("default")) variable.value = text;
         const char* set = std::getenv(environment_name(name).c_str());
