@@ -4,16 +4,11 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "registry/toml_table.h"
 
 namespace funcd::cli {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // As Spin's own provider of variables names them.
 std::string environment_name(std::string_view name) {
