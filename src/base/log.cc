@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 #include <iterator>
 #include <mutex>
 
+#include "base/time_text.h"
 #include "base/utf8.h"
 
 namespace funcd::log {
@@ -97,13 +98,6 @@ bool needs_quotes(std::string_view value) {
   return false;
 }
 
-void append_time(std::string& line, std::chrono::system_clock::time_point time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(time - seconds).count();
-  fmt::format_to(std::back_inserter(line), "{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                 fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), millis);
-}
-
 // True when the descriptor takes bytes again within kStallMax.
 bool wait_writable() {
   pollfd entry{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
@@ -142,7 +136,7 @@ std::string format_line(Format format, Colours colours, std::chrono::system_cloc
   line.reserve(160);
   if (format == Format::json) {
     line += "{\"time\":\"";
-    append_time(line, time);
+    line += format_time_ms(time);
     fmt::format_to(std::back_inserter(line), "\",\"level\":\"{}\",\"event\":", kLevelNames[index]);
     append_quoted(line, event, format);
     for (const Field& field : fields) {
@@ -154,7 +148,7 @@ std::string format_line(Format format, Colours colours, std::chrono::system_cloc
     line += "}\n";
     return line;
   }
-  append_time(line, time);
+  line += format_time_ms(time);
   line += ' ';
   if (colours == Colours::yes) line += kLevelColours[index];
   line += kLevelNames[index];
