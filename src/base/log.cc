@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <iterator>
 #include <mutex>
 
@@ -118,11 +119,16 @@ void write_line(std::string_view line) {
 
 }  // namespace
 
+Colours colours_of(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool is_unwanted = no_color != nullptr && *no_color != '\0';
+  return ::isatty(descriptor) == 1 && !is_unwanted ? Colours::yes : Colours::no;
+}
+
 void configure(Level level, Format format) {
   settings.level = level;
   settings.format = format;
-  const bool is_coloured = format == Format::text && ::isatty(STDERR_FILENO) == 1;
-  settings.colours = is_coloured ? Colours::yes : Colours::no;
+  settings.colours = format == Format::text ? colours_of(STDERR_FILENO) : Colours::no;
 }
 
 bool is_enabled(Level level) {

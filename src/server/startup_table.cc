@@ -1,11 +1,9 @@
 #include "server/startup_table.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <vector>
 
 #include "base/utf8.h"
@@ -116,12 +114,6 @@ std::vector<Finding> findings_of(const Json& document) {
 }
 
 }  // namespace
-
-Colours colours_of(int descriptor) {
-  const char* no_color = std::getenv("NO_COLOR");
-  const bool is_unwanted = no_color != nullptr && *no_color != '\0';
-  return ::isatty(descriptor) == 1 && !is_unwanted ? Colours::yes : Colours::no;
-}
 
 std::string functions_table(const Json& document, const TableOptions& options) {
   const auto& functions = document.at("functions");
