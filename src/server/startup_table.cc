@@ -35,8 +35,7 @@ std::string_view colour_of(std::string_view state) {
 
 // Columns that a text takes, near enough: code points.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return utf8_count(text);
 }
 
 std::string text_of(const Json& function, const char* key) {
