@@ -1,16 +1,15 @@
 #include "registry/folder_scan.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
-#include <memory>
 #include <set>
 #include <utility>
 
 #include "base/file.h"
+#include "base/open_folder.h"
 #include "registry/inside.h"
 #include "registry/names.h"
 
@@ -21,11 +20,6 @@ constexpr std::string_view kModuleSuffix = ".wasm";
 constexpr std::string_view kSidecarSuffix = ".toml";
 // The server's own configuration may lie in the folder that it serves.
 constexpr std::string_view kConfigName = "funcd.toml";
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-using Folder = std::unique_ptr<DIR, CloseFolder>;
 
 // One folder on the way down from the source.
 struct Place {
@@ -68,7 +62,7 @@ class Walk {
 
 Result<> Walk::enter(const Place& place) {
   options_.on_folder(place.real_path);
-  const Folder folder(::opendir(place.path.c_str()));
+  const OpenFolder folder(::opendir(place.path.c_str()));
   if (!folder) return fail("cannot be read: {}", errno_text(errno));
   for (;;) {
     errno = 0;
@@ -150,7 +144,7 @@ void Walk::visit_folder(const Place& place, const std::string& name, const struc
 
 // What lies there is not served; that it would be, elsewhere, is worth telling.
 void Walk::visit_hidden_folder(const Place& place, const std::string& name) {
-  const Folder folder(::opendir((place.path + "/" + name).c_str()));
+  const OpenFolder folder(::opendir((place.path + "/" + name).c_str()));
   if (!folder) return;
   while (const dirent* item = ::readdir(folder.get())) {
     const std::string_view file = item->d_name;

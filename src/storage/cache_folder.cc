@@ -1,6 +1,5 @@
 #include "storage/cache_folder.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,7 +10,6 @@
 #include <cerrno>
 #include <charconv>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -19,6 +17,7 @@
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "base/log.h"
+#include "base/open_folder.h"
 #include "storage/entry_file.h"
 
 namespace funcd::storage {
@@ -69,10 +68,6 @@ bool is_stale_temporary(std::string_view name, const struct stat& status) {
   const auto changed = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
   return std::chrono::system_clock::now() - changed > kTemporaryAgeMax;
 }
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 }  // namespace
 
@@ -159,7 +154,7 @@ std::string CacheFolder::current_hash(const std::string& key) const {
 
 Result<std::uint64_t> CacheFolder::sweep(std::uint64_t room) const {
   const int scanned = ::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, CloseFolder> folder(scanned < 0 ? nullptr : ::fdopendir(scanned));
+  const OpenFolder folder(scanned < 0 ? nullptr : ::fdopendir(scanned));
   if (!folder) return fail("{}: cannot be read: {}", path(), errno_text(errno));
   Entries entries;
   while (const dirent* item = ::readdir(folder.get())) {
