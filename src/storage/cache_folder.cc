@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/file_lock.h"
+#include "base/file_stamp.h"
 #include "base/log.h"
 #include "base/open_folder.h"
 #include "storage/entry_file.h"
@@ -35,10 +36,6 @@ struct Entry {
 };
 using Entries = std::map<std::string, Entry, std::less<>>;
 
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
-
 // An entry that has all its parts.
 struct Whole {
   std::int64_t used_at_ns = 0;
@@ -55,7 +52,7 @@ void note(Entries& entries, std::string_view name, const struct stat& status) {
   if (tail == kSumSuffix) {
     Entry& entry = entries[std::string(key)];
     entry.has_sum = true;
-    entry.used_at_ns = nanoseconds(status.st_mtim);
+    entry.used_at_ns = stamp_of(status).modified_ns;
   } else if (tail.size() == 1 + kDigestChars + kCodeSuffix.size() && tail.ends_with(kCodeSuffix) &&
              is_digest(tail.substr(1, kDigestChars))) {
     Entry& entry = entries[std::string(key)];
