@@ -46,7 +46,6 @@ class Walk {
   void refuse(const Place& place, const std::string& name, const std::string& reason);
   void visit_file(const Place& place, const std::string& name, const struct stat& status,
                   bool is_link);
-  [[nodiscard]] bool is_excluded(std::string_view real_path) const;
   void report(std::string path, std::string message) {
     scan_.problems.push_back({std::move(path), std::move(message)});
   }
@@ -121,7 +120,7 @@ void Walk::visit_folder(const Place& place, const std::string& name, const struc
   auto real = resolve_inside(below.path, scan_.real_folder);
   if (!real) return report(place.name + name, real.error().message);
   below.real_path = std::move(*real);
-  if (is_excluded(below.real_path)) return;
+  if (is_inside_any(below.real_path, options_.excluded)) return;
   if (place.name.empty() && name == kPublicFolder) {
     scan_.has_public_folder = true;
     return;
@@ -163,7 +162,9 @@ void Walk::visit_file(const Place& place, const std::string& name, const struct 
   if (is_link) {
     auto real = resolve_inside(file.path, scan_.real_folder);
     if (!real) return refuse(place, name, real.error().message);
-    if (is_excluded(*real)) return refuse(place, name, "is a link into a folder that is mounted");
+    if (is_inside_any(*real, options_.excluded)) {
+      return refuse(place, name, "is a link into a folder that is mounted");
+    }
     file.real_path = std::move(*real);
   }
   if (!S_ISREG(status.st_mode)) return refuse(place, name, "is not a file");
@@ -176,12 +177,6 @@ void Walk::visit_file(const Place& place, const std::string& name, const struct 
   } else {
     modules_.emplace(std::move(stem), std::move(file));
   }
-}
-
-bool Walk::is_excluded(std::string_view real_path) const {
-  return std::any_of(
-      options_.excluded.begin(), options_.excluded.end(),
-      [real_path](const std::string& folder) { return is_inside(real_path, folder); });
 }
 
 FolderScan Walk::finish() {
