@@ -128,6 +128,10 @@ int report(const Error& error, int code) {
   return code;
 }
 
+int code_of(const Result<>& result) {
+  return result ? kDone : report(result.error(), kBad);
+}
+
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);

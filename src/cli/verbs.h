@@ -17,6 +17,9 @@ inline constexpr int kWrongUsage = 2;  // the question is
 // Prints "funcd: <message>" on stderr and returns the code.
 [[nodiscard]] int report(const Error& error, int code);
 
+// kDone, or that of an error, which it reports.
+[[nodiscard]] int code_of(const Result<>& result);
+
 // Text on stdout, at once: who reads it may be waiting at a pipe. That it could not be written
 // shows in the process's exit code only.
 void print(std::string_view text);
