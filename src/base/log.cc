@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -8,9 +8,11 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <iterator>
 #include <mutex>
 
+#include "base/time_text.h"
 #include "base/utf8.h"
 
 namespace funcd::log {
@@ -97,13 +99,6 @@ bool needs_quotes(std::string_view value) {
   return false;
 }
 
-void append_time(std::string& line, std::chrono::system_clock::time_point time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(time - seconds).count();
-  fmt::format_to(std::back_inserter(line), "{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                 fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)), millis);
-}
-
 // True when the descriptor takes bytes again within kStallMax.
 bool wait_writable() {
   pollfd entry{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
@@ -124,11 +119,16 @@ void write_line(std::string_view line) {
 
 }  // namespace
 
+Colours colours_of(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const bool is_unwanted = no_color != nullptr && *no_color != '\0';
+  return ::isatty(descriptor) == 1 && !is_unwanted ? Colours::yes : Colours::no;
+}
+
 void configure(Level level, Format format) {
   settings.level = level;
   settings.format = format;
-  const bool is_coloured = format == Format::text && ::isatty(STDERR_FILENO) == 1;
-  settings.colours = is_coloured ? Colours::yes : Colours::no;
+  settings.colours = format == Format::text ? colours_of(STDERR_FILENO) : Colours::no;
 }
 
 bool is_enabled(Level level) {
@@ -142,7 +142,7 @@ std::string format_line(Format format, Colours colours, std::chrono::system_cloc
   line.reserve(160);
   if (format == Format::json) {
     line += "{\"time\":\"";
-    append_time(line, time);
+    line += format_time_ms(time);
     fmt::format_to(std::back_inserter(line), "\",\"level\":\"{}\",\"event\":", kLevelNames[index]);
     append_quoted(line, event, format);
     for (const Field& field : fields) {
@@ -154,7 +154,7 @@ std::string format_line(Format format, Colours colours, std::chrono::system_cloc
     line += "}\n";
     return line;
   }
-  append_time(line, time);
+  line += format_time_ms(time);
   line += ' ';
   if (colours == Colours::yes) line += kLevelColours[index];
   line += kLevelNames[index];

@@ -18,7 +18,11 @@ struct Field {
   std::string_view value;
 };
 
-// Where events go is stderr; called once, before threads start. Colours only on a terminal.
+enum class Colours : std::uint8_t { no, yes };
+// Whether a descriptor is a terminal whose user wants colours (no-color.org).
+[[nodiscard]] Colours colours_of(int descriptor);
+
+// Where events go is stderr; called once, before threads start.
 void configure(Level level, Format format);
 [[nodiscard]] bool is_enabled(Level level);
 
@@ -42,7 +46,6 @@ inline void error(std::string_view event, std::initializer_list<Field> fields = 
   write(Level::error, event, fields);
 }
 
-enum class Colours : std::uint8_t { no, yes };
 // The line that write() writes, with its newline. JSON: {"time":...,"level":...,"event":...,
 // fields as strings}.
 [[nodiscard]] std::string format_line(Format format, Colours colours,

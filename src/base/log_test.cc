@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -97,6 +99,34 @@ class CapturedStderr {
   std::array<int, 2> pipe_{};
   int saved_ = -1;
 };
+
+// A line as a terminal gets it.
+std::string line_on_terminal() {
+  int terminal = -1;
+  int end = -1;
+  EXPECT_EQ(::openpty(&terminal, &end, nullptr, nullptr, nullptr), 0);
+  const int saved = ::dup(STDERR_FILENO);
+  ::dup2(end, STDERR_FILENO);
+  configure(Level::info, Format::text);
+  info("e");
+  ::dup2(saved, STDERR_FILENO);
+  configure(Level::info, Format::text);
+  std::array<char, 256> buffer{};
+  const ssize_t count = ::read(terminal, buffer.data(), buffer.size());
+  for (const int fd : {terminal, end, saved}) ::close(fd);
+  return {buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0))};
+}
+
+TEST(Log, ColoursAreForATerminalWhoseUserWantsThem) {
+  ::setenv("NO_COLOR", "", 1);
+  EXPECT_THAT(line_on_terminal(), HasSubstr("[32minfo[0m e"));
+  ::setenv("NO_COLOR", "1", 1);
+  EXPECT_THAT(line_on_terminal(), HasSubstr("Z info e"));
+  ::unsetenv("NO_COLOR");
+  EXPECT_THAT(line_on_terminal(), HasSubstr("[32minfo[0m e"));
+  const CapturedStderr captured;
+  EXPECT_EQ(colours_of(STDERR_FILENO), Colours::no);
+}
 
 TEST(Log, LevelsBelowTheConfiguredOneAreSilent) {
   configure(Level::warn, Format::text);

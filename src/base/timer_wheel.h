@@ -61,7 +61,6 @@ class TimerWheel {
   void advance(TimePoint now);
 
   bool is_empty() const { return armed_ == 0; }
-  std::size_t armed() const { return armed_; }
 
  private:
   friend class Timer;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace funcd {
 namespace {
 
@@ -44,6 +46,18 @@ bool is_utf8(std::string_view text) {
     text.remove_prefix(size);
   }
   return true;
+}
+
+std::size_t utf8_count(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char byte) { return !is_continuation(byte); }));
+}
+
+std::string cut_short(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return std::string(text);
+  std::size_t size = bytes_max;
+  while (size > 0 && is_continuation(text[size])) --size;
+  return std::string(text.substr(0, size)) + "...";
 }
 
 std::string printable(std::string_view text) {

@@ -13,6 +13,13 @@ namespace funcd {
 // Whether all of it is well-formed.
 [[nodiscard]] bool is_utf8(std::string_view text);
 
+// How many characters a well-formed text has.
+[[nodiscard]] std::size_t utf8_count(std::string_view text);
+
+// For messages: a text that has more than `bytes_max` is cut at the end of a character, and "..."
+// follows.
+[[nodiscard]] std::string cut_short(std::string_view text, std::size_t bytes_max);
+
 // For a terminal, whose cursor a foreign text must not move: control characters and bytes that are
 // no UTF-8 become \x1b and the like.
 [[nodiscard]] std::string printable(std::string_view text);

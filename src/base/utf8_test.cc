@@ -24,6 +24,18 @@ TEST(Utf8, RefusesTheRest) {
   EXPECT_FALSE(is_utf8("ok\xFF"));
 }
 
+TEST(Utf8, CountsCharacters) {
+  EXPECT_EQ(utf8_count(""), 0U);
+  EXPECT_EQ(utf8_count("a\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80"), 4U);
+}
+
+TEST(Utf8, IsCutBetweenCharacters) {
+  EXPECT_EQ(cut_short("a\xC3\xBC", 3), "a\xC3\xBC");
+  EXPECT_EQ(cut_short("a\xC3\xBC", 2), "a...");
+  EXPECT_EQ(cut_short("a\xC3\xBC!", 3), "a\xC3\xBC...");
+  EXPECT_EQ(cut_short("\xBC\xBC", 1), "...");
+}
+
 TEST(Printable, NothingMovesATerminalsCursor) {
   EXPECT_EQ(printable("caf\xC3\xA9"), "caf\xC3\xA9");
   EXPECT_EQ(printable("a\x1b[2Jb\n"), "a\\x1b[2Jb\\x0a");

@@ -137,6 +137,10 @@ std::string count_problem(const std::string& text) {
   return fmt::format("expected a number, got '{}'", text);
 }
 
+int code_of(const Result<>& result) {
+  return result ? kDone : report(result.error(), kBad);
+}
+
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);

@@ -62,12 +62,7 @@ void add_compile(CLI::App& app, Action& action) {
   verb->add_option("-o,--output", request->output, "where to (default: FILE with .cwasm)")
       ->type_name("FILE");
   verb->footer(kFooter);
-  verb->callback([request, &action] {
-    action = [request] {
-      const auto compiled = compile(*request);
-      return compiled ? kDone : report(compiled.error(), kBad);
-    };
-  });
+  verb->callback([request, &action] { action = [request] { return code_of(compile(*request)); }; });
 }
 
 }  // namespace funcd::cli

@@ -210,14 +210,7 @@ void add_deploy(CLI::App& app, Action& action) {
       ->type_name("NAME");
   request->canary.add_to(*verb);
   verb->footer(kFooter);
-  verb->callback([request, &action] {
-    action = [request] {
-      auto config = request->source.load();
-      if (!config) return report(config.error(), kWrongUsage);
-      const auto done = deploy(*request, std::move(*config));
-      return done ? kDone : report(done.error(), kBad);
-    };
-  });
+  verb->callback([request, &action] { action = action_of(request, deploy); });
 }
 
 }  // namespace funcd::cli

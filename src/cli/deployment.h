@@ -59,8 +59,7 @@ Action action_of(std::shared_ptr<Request> request,
   return [request = std::move(request), perform] {
     auto config = request->source.load();
     if (!config) return report(config.error(), kWrongUsage);
-    const auto done = perform(*request, std::move(*config));
-    return done ? kDone : report(done.error(), kBad);
+    return code_of(perform(*request, std::move(*config)));
   };
 }
 

@@ -19,11 +19,6 @@ constexpr std::array<std::string_view, 3> kTitles = {"Wagi", "wasm-workers-serve
 // Beside such a module the sidecar would be the server's own configuration.
 constexpr std::string_view kConfigStem = "funcd";
 
-bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_';
-}
-
 // Between quotes, as TOML reads it (TOML 1.0, "basic strings").
 std::string quoted(std::string_view text) {
   std::string out = "\"";
@@ -42,13 +37,15 @@ std::string quoted(std::string_view text) {
 }
 
 std::string key_of(std::string_view text) {
-  const bool is_bare = !text.empty() && std::all_of(text.begin(), text.end(), is_name_char);
+  // What TOML takes without quotes are the characters of names.
+  const bool is_bare =
+      !text.empty() && std::all_of(text.begin(), text.end(), registry::is_name_char);
   return is_bare ? std::string(text) : quoted(text);
 }
 
 std::string servable_segment(std::string_view text) {
   std::string out;
-  for (const char c : text) out += is_name_char(c) ? c : '-';
+  for (const char c : text) out += registry::is_name_char(c) ? c : '-';
   const auto first = out.find_first_not_of('-');
   if (first == std::string::npos) return "function";
   return out.substr(first, out.find_last_not_of('-') - first + 1);

@@ -1,6 +1,5 @@
 #include "cli/import_project.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
@@ -9,10 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <memory>
 
 #include "base/descriptor.h"
 #include "base/file.h"
+#include "base/open_folder.h"
 #include "registry/artifact.h"
 #include "registry/inside.h"
 
@@ -21,12 +20,8 @@ namespace {
 
 constexpr std::string_view kMountsFolder = "_mounts";
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
 Result<std::vector<std::string>> names_in(const std::string& folder) {
-  const std::unique_ptr<DIR, CloseFolder> open(::opendir(folder.c_str()));
+  const OpenFolder open(::opendir(folder.c_str()));
   if (!open) return fail("{}: {}", folder, errno_text(errno));
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(open.get())) {

@@ -4,16 +4,11 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "registry/toml_table.h"
 
 namespace funcd::cli {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // As Spin's own provider of variables names them.
 std::string environment_name(std::string_view name) {
@@ -54,7 +49,7 @@ Result<> read_spin_variables(const toml::node& node, std::string_view file,
         TRY(registry::TomlTable(table, "variables", file)
                 .read({{"default", into(text)},
                        {"required", pass_over},
-                       {"secret", into(variable.is_secret)},
+                       {"secret", pass_over},
                        {"description", pass_over}}));
         if (table.contains("default")) variable.value = text;
         const char* set = std::getenv(environment_name(name).c_str());

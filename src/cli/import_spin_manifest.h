@@ -15,7 +15,6 @@ struct SpinVariables {
   struct Variable {
     std::string name;
     std::optional<std::string> value;  // its default, or SPIN_VARIABLE_NAME of the environment
-    bool is_secret = false;
   };
   std::vector<Variable> variables;
 

@@ -66,8 +66,7 @@ TEST(ImportPlan, WildcardsGetAFunctionAtTheirRoot) {
 
 TEST(ImportVariables, AreExpandedOrNamed) {
   SpinVariables variables;
-  variables.variables = {{.name = "a", .value = "1", .is_secret = false},
-                         {.name = "b", .value = std::nullopt, .is_secret = false}};
+  variables.variables = {{.name = "a", .value = "1"}, {.name = "b", .value = std::nullopt}};
   EXPECT_EQ(*variables.expand("x{{ a }}y{{a}}"), "x1y1");
   EXPECT_THAT(variables.expand("{{ b }}").error().message, HasSubstr("SPIN_VARIABLE_B"));
   EXPECT_THAT(variables.expand("{{ c }}").error().message, HasSubstr("no variable 'c'"));

@@ -21,8 +21,6 @@ struct Folder {
 };
 
 struct Worker {
-  std::string name;  // for its logs only
-  std::string version;
   TextPairs vars;
   std::optional<std::string> kv_namespace;
   std::vector<Folder> folders;
@@ -77,8 +75,8 @@ Result<Worker> read_worker(const std::string& path) {
   Worker worker;
   const toml::table root = TRY(read_toml(path));
   TRY(registry::TomlTable(root, "", path)
-          .read({{"name", into(worker.name)},
-                 {"version", into(worker.version)},
+          .read({{"name", pass_over},
+                 {"version", pass_over},
                  {"vars", into(worker.vars)},
                  {"data", [&](const toml::node& node) { return read_data(node, path, worker); }},
                  {"features",

@@ -100,12 +100,7 @@ void add_logs(CLI::App& app, Action& action) {
   verb->add_flag("--json", request->is_json, "print a JSON object for each entry, one a line");
   request->admin.add_with_config_to(*verb);
   verb->footer(kFooter);
-  verb->callback([request, &action] {
-    action = [request] {
-      const auto done = show(*request);
-      return done ? kDone : report(done.error(), kBad);
-    };
-  });
+  verb->callback([request, &action] { action = [request] { return code_of(show(*request)); }; });
 }
 
 }  // namespace funcd::cli

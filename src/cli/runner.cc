@@ -1,43 +1,14 @@
 #include "cli/runner.h"
 
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
 #include <thread>
 
+#include "engine/bell.h"
 #include "engine/stdio.h"
 #include "engine/task.h"
 
 namespace funcd::cli {
 namespace {
-
-// Where the calling thread waits for the guest's waker or for a time.
-class Bell {
- public:
-  static void ring(void* context, std::uint64_t /*key*/) {
-    auto& bell = *static_cast<Bell*>(context);
-    const std::lock_guard lock(bell.mutex_);
-    bell.is_rung_ = true;
-    bell.rung_.notify_one();
-  }
-
-  // Until it rings, has rung since the last wait, or the time has come.
-  void wait_until(TimePoint at) {
-    std::unique_lock lock(mutex_);
-    const auto is_rung = [this] { return is_rung_; };
-    if (at == TimePoint::max()) {
-      rung_.wait(lock, is_rung);  // a clock at its end cannot be converted
-    } else {
-      rung_.wait_until(lock, at, is_rung);
-    }
-    is_rung_ = false;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable rung_;
-  bool is_rung_ = false;
-};
 
 engine::GuestInput input_of(const RunRequest& request) {
   engine::GuestInput input;
@@ -51,12 +22,12 @@ engine::GuestInput input_of(const RunRequest& request) {
 engine::Ending run_to_end(const engine::Engine& engine, const engine::Program& program,
                           const RunRequest& request) {
   const std::jthread ticker([&engine](const std::stop_token& stop) { engine.run_ticker(stop); });
-  Bell bell;
+  engine::Bell bell;
   engine::InheritedStdio stdio;
   engine::TaskOptions options;
   options.mounts = request.mounts;
   options.is_stdio_inherited = true;
-  options.waker = {&Bell::ring, &bell, 0};
+  options.waker = bell.waker();
   auto limits = request.limits;
   if (request.timeout) limits.deadline = Clock::now() + *request.timeout;
   engine::Task task(program, input_of(request), stdio, limits, options);

@@ -73,7 +73,7 @@ int serve(const Serve& request) {
   });
   const auto ended = server.run();
   std::clearerr(stdout);  // a reader that has gone is no failure of the server's
-  return ended ? kDone : report(ended.error(), kBad);
+  return code_of(ended);
 }
 
 }  // namespace

@@ -248,12 +248,8 @@ void add_snapshot(CLI::App& app, Action& action) {
       ->type_name("FILE");
   verb->add_flag("--json", request->is_json, "print JSON");
   verb->footer(kFooter);
-  verb->callback([request, &action] {
-    action = [request] {
-      const auto done = snapshot(*request);
-      return done ? kDone : report(done.error(), kBad);
-    };
-  });
+  verb->callback(
+      [request, &action] { action = [request] { return code_of(snapshot(*request)); }; });
 }
 
 }  // namespace funcd::cli

@@ -20,6 +20,9 @@ inline constexpr int kWrongUsage = 2;  // the question is
 // For CLI11's check(): what is wrong with a text that is to be a count, which -1 is not; else "".
 [[nodiscard]] std::string count_problem(const std::string& text);
 
+// kDone, or that of an error, which it reports.
+[[nodiscard]] int code_of(const Result<>& result);
+
 // Text on stdout, at once: who reads it may be waiting at a pipe. That it could not be written
 // shows in the process's exit code only.
 void print(std::string_view text);

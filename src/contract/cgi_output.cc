@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "contract/status.h"
 #include "http/characters.h"
@@ -22,13 +23,6 @@ std::optional<CgiField> cgi_field_of(std::string_view name) {
     if (http::equals_ignoring_case(name, kCgiFields[i])) return static_cast<CgiField>(i);
   }
   return std::nullopt;
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 std::optional<http::Field> field_of(std::string_view line) {

@@ -22,24 +22,13 @@ using registry::JsonNode;
 using Part = registry::JsonSchema::Part;
 
 constexpr std::size_t kEntriesScanned = 16;  // above, a hash table is faster
+constexpr std::size_t kShownBytesMax = 60;   // of a text that a message quotes
 
 Failure bad_request(std::string detail) {
   return {Reason::bad_request, std::move(detail)};
 }
 Failure bad_input(std::string detail) {
   return {Reason::bad_input, std::move(detail)};
-}
-
-// A text of the request as messages quote it.
-std::string cut_short(std::string_view text) {
-  constexpr std::size_t kBytesMax = 60;
-  std::size_t size = std::min(text.size(), kBytesMax);
-  const auto is_inside = [&] {
-    return size > 0 && size < text.size() &&
-           (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80;
-  };
-  while (is_inside()) --size;
-  return std::string(text.substr(0, size)) + (size < text.size() ? "..." : "");
 }
 
 // Where an entry's value comes from; a later source replaces what an earlier one said.
@@ -154,8 +143,9 @@ class DataBuilder {
     if (type.is_choice) {
       append_choice(json, *schema_, entry.key, is_array ? Part::element : Part::whole, value);
     } else if (!append_typed(json, kind, value)) {
-      return bad_input(fmt::format("{}: expected {}, got '{}'", cut_short(entry.key), name_of(kind),
-                                   cut_short(value)));
+      return bad_input(fmt::format("{}: expected {}, got '{}'",
+                                   cut_short(entry.key, kShownBytesMax), name_of(kind),
+                                   cut_short(value, kShownBytesMax)));
     }
     if (is_list) json += ']';
     ++entry.count;

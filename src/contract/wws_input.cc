@@ -1,9 +1,9 @@
 #include "contract/wws_input.h"
 
-#include <algorithm>
 #include <map>
 
 #include "base/base64.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "registry/json_document.h"
 
@@ -28,14 +28,6 @@ std::string text_of(std::string_view bytes) {
   return text;
 }
 
-std::string lower_case(std::string_view name) {
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
-
 void append_member(std::string& out, std::string_view name, std::string_view value) {
   if (out.back() != '{') out += ',';
   append_json_string(out, name);
@@ -47,7 +39,7 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 void append_headers(std::string& out, std::span<const http::Field> fields) {
   std::map<std::string, std::string> values;
   for (const http::Field& field : fields) {
-    std::string name = lower_case(field.name);
+    std::string name = lower(field.name);
     const std::string_view separator = name == "cookie" ? "; " : ", ";
     const auto [at, is_new] = values.try_emplace(std::move(name), field.value);
     if (!is_new) at->second.append(separator).append(field.value);

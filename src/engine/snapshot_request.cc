@@ -1,10 +1,9 @@
 #include "engine/snapshot_request.h"
 
 #include <array>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
+#include "engine/bell.h"
 #include "engine/stdio.h"
 
 namespace funcd::engine {
@@ -15,30 +14,6 @@ constexpr std::uint64_t kPrintedBytesMax = 64 << 10;
 constexpr std::string_view kAuthority = "127.0.0.1";
 constexpr std::array<HttpRequestHead::Field, 2> kFields = {
     {{"host", kAuthority}, {"accept", "*/*"}}};
-
-// Rung from any thread when the task can go on.
-class Bell {
- public:
-  [[nodiscard]] Waker waker() { return {&Bell::ring, this, 0}; }
-
-  void wait_until(TimePoint until) {
-    std::unique_lock lock(mutex_);
-    rung_.wait_until(lock, until, [this] { return is_rung_; });
-    is_rung_ = false;
-  }
-
- private:
-  static void ring(void* context, std::uint64_t /*key*/) {
-    auto* bell = static_cast<Bell*>(context);
-    const std::lock_guard lock(bell->mutex_);
-    bell->is_rung_ = true;
-    bell->rung_.notify_one();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable rung_;
-  bool is_rung_ = false;
-};
 
 HttpRequestHead head_of(const RequestInput& input) {
   return {.method = "GET",

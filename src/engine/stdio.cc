@@ -21,7 +21,6 @@ std::int64_t BufferedStdio::write(int descriptor, std::span<const std::uint8_t> 
   const std::uint64_t room = (descriptor == 1 ? stdout_max_ : stderr_max_) - into.size();
   if (bytes.size() > room) {
     if (descriptor == 1) return kFull;
-    err_dropped_ += bytes.size() - room;
     bytes = bytes.first(room);
   }
   into.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());

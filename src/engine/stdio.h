@@ -47,8 +47,6 @@ class BufferedStdio final : public Stdio {
 
   std::string& out() { return out_; }
   [[nodiscard]] const std::string& err() const { return err_; }
-  // What stderr has lost because it was full, bytes.
-  [[nodiscard]] std::uint64_t err_dropped() const { return err_dropped_; }
 
  private:
   std::string_view stdin_;
@@ -56,7 +54,6 @@ class BufferedStdio final : public Stdio {
   std::string err_;
   std::uint64_t stdout_max_;
   std::uint64_t stderr_max_;
-  std::uint64_t err_dropped_ = 0;
 };
 
 // The process's own stdin, stdout and stderr; reads and writes block.

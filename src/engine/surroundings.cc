@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
 #include "funcd_bridge.h"
 
 namespace funcd::engine {
@@ -17,9 +18,7 @@ bool is_host_character(char c) {
 }
 
 Result<std::string> parse_host(std::string_view text) {
-  std::string host(text);
-  std::transform(host.begin(), host.end(), host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::string host = lower(text);
   if (host == "*") return host;
   std::string_view name = host;
   if (name.starts_with(kWildcard)) name.remove_prefix(kWildcard.size());

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/characters.h"
 
 namespace funcd::files {
@@ -17,12 +18,6 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kYoung = 2 * kSecond;
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
 
 struct Validators {
   std::string tag;  // without W/

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/file_stamp.h"
 #include "files/media_type.h"
 #include "http/percent.h"
 
@@ -57,7 +58,6 @@ Opened open_below(const Descriptor& folder, const std::string& relative, Wait wa
 }
 
 Found found_of(Descriptor fd, std::string_view name) {
-  constexpr std::int64_t kNanoseconds = 1'000'000'000;
   struct stat status {};
   Found found;
   if (::fstat(fd.get(), &status) != 0) return found;
@@ -66,7 +66,7 @@ Found found_of(Descriptor fd, std::string_view name) {
   found.kind = Found::Kind::file;
   found.file = {.fd = std::move(fd),
                 .bytes = static_cast<std::uint64_t>(status.st_size),
-                .modified_ns = status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec,
+                .modified_ns = stamp_of(status).modified_ns,
                 .media_type = media_type_of_name(name)};
   return found;
 }

@@ -41,10 +41,6 @@ inline constexpr CharacterSet kTokenCharacters(kLettersAndDigits, "!#$%&'*+-.^_`
   return c >= '0' && c <= '9';
 }
 
-[[nodiscard]] constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
 [[nodiscard]] constexpr bool is_digits(std::string_view text) {
   if (text.empty()) return false;
   for (const char c : text) {

@@ -102,7 +102,7 @@ void Server::Core::accept_some(int count_max) {
     }
     counters.accept_failures.add();
     if (!std::exchange(is_failing_, true)) {
-      log::warn("connections cannot be accepted", {{"error", errno_text(code)}});
+      log::warn("accept.failed", {{"error", errno_text(code)}});
     }
     if (!is_draining) accept_timer_.arm(Clock::now() + kAcceptPause);
     return;

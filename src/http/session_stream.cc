@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "http/session.h"
 
 namespace funcd::http {
@@ -18,10 +19,8 @@ bool takes_trailers(const RequestHead& head) {
     std::string_view rest = field.value;
     while (!rest.empty()) {
       const std::size_t comma = rest.find(',');
-      std::string_view item = rest.substr(0, comma);
+      const std::string_view item = trimmed(rest.substr(0, comma));
       rest.remove_prefix(comma == rest.npos ? rest.size() : comma + 1);
-      while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
-      while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
       if (equals_ignoring_case(item, "trailers")) return true;
     }
   }

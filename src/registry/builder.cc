@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "base/time_text.h"
 
 namespace funcd::registry {
 namespace {
@@ -16,10 +17,6 @@ namespace {
 // Artifacts above it may take longer to compile than what is ready may wait.
 constexpr std::uint64_t kSlowArtifactBytes = 100U << 10;
 constexpr std::size_t kDigestTold = 12;
-
-std::string text_of(Duration elapsed) {
-  return fmt::format("{:.1f}ms", std::chrono::duration<double, std::milli>(elapsed).count());
-}
 
 // Of the route that it wants for itself; "" of a canary, and when its sidecar does not tell.
 std::string wanted_shape(const Record& record) {
@@ -374,7 +371,7 @@ void Registry::Builder::publish() {
                {"route", record.live->route},
                {"digest", std::string_view(record.live->digest).substr(0, kDigestTold)},
                {"code", record.status.is_from_cache ? "cached" : record.status.code},
-               {"elapsed", text_of(published_at_ - record.noticed_at)}});
+               {"elapsed", format_elapsed(published_at_ - record.noticed_at)}});
     if (record.is_canary()) {
       const CanarySpec& canary = *record.live->manifest.canary;
       log::info("canary.published", {{"function", record.live->function->name},

@@ -22,12 +22,6 @@ bool is_below(const std::string& name, const std::vector<std::string>& folders) 
                      [&name](const std::string& folder) { return name.starts_with(folder); });
 }
 
-bool is_among(std::string_view real_path, const std::vector<std::string>& folders) {
-  return std::any_of(folders.begin(), folders.end(), [real_path](const std::string& folder) {
-    return is_inside(real_path, folder);
-  });
-}
-
 bool is_same(const std::optional<SourceFile>& left, const std::optional<SourceFile>& right) {
   if (left.has_value() != right.has_value()) return false;
   return !left || (left->stamp == right->stamp && left->path == right->path);
@@ -88,7 +82,7 @@ Result<FolderScan> Registry::Builder::scan(Look kind) {
     std::vector<std::string> excluded = mounted_folders(found);
     if (excluded == excluded_ || scans == kScansMax) {
       std::erase_if(found.candidates, [this](const Candidate& candidate) {
-        return is_among(candidate.wasm.real_path, excluded_);
+        return is_inside_any(candidate.wasm.real_path, excluded_);
       });
       return found;
     }
@@ -134,7 +128,7 @@ bool Registry::Builder::read_sidecars(const FolderScan& scan, Look kind) {
 std::vector<std::string> Registry::Builder::mounted_folders(const FolderScan& scan) const {
   std::set<std::string> folders;
   for (const Candidate& candidate : scan.candidates) {
-    if (is_among(candidate.wasm.real_path, excluded_)) continue;
+    if (is_inside_any(candidate.wasm.real_path, excluded_)) continue;
     const auto record = records_.find(candidate.name);
     if (record == records_.end() || !record->second.sidecar) continue;
     for (const std::string& host : record->second.sidecar->mount_hosts) {

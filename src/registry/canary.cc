@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
 #include "http/characters.h"
 
 namespace funcd::registry {
@@ -86,10 +87,7 @@ Result<Stickiness> parse_stickiness(std::string_view text) {
   if (text == "none") return Stickiness{};
   if (text == "cookie") return Stickiness{.kind = Stickiness::Kind::cookie};
   if (text.starts_with(kHeaderPrefix)) {
-    std::string name(text.substr(kHeaderPrefix.size()));
-    std::ranges::transform(name, name.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    std::string name = lower(text.substr(kHeaderPrefix.size()));
     if (http::is_token(name) && name.size() <= kHeaderNameBytesMax) {
       return Stickiness{.kind = Stickiness::Kind::header, .header = std::move(name)};
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace funcd::registry {
 namespace {
@@ -35,9 +36,7 @@ std::string_view host_name_of(std::string_view host, std::array<char, kHostBytes
   if (colon != host.npos && host.find(']', colon) == host.npos) host = host.substr(0, colon);
   if (host.ends_with('.')) host.remove_suffix(1);
   if (host.size() > buffer.size()) return {};
-  std::transform(host.begin(), host.end(), buffer.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  std::transform(host.begin(), host.end(), buffer.begin(), [](char c) { return lower(c); });
   return {buffer.data(), host.size()};
 }
 

@@ -1,16 +1,15 @@
 #include "registry/folder_scan.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
-#include <memory>
 #include <set>
 #include <utility>
 
 #include "base/file.h"
+#include "base/open_folder.h"
 #include "registry/inside.h"
 #include "registry/names.h"
 
@@ -21,11 +20,6 @@ constexpr std::string_view kModuleSuffix = ".wasm";
 constexpr std::string_view kSidecarSuffix = ".toml";
 // The server's own configuration may lie in the folder that it serves.
 constexpr std::string_view kConfigName = "funcd.toml";
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-using Folder = std::unique_ptr<DIR, CloseFolder>;
 
 // One folder on the way down from the source.
 struct Place {
@@ -52,7 +46,6 @@ class Walk {
   void refuse(const Place& place, const std::string& name, const std::string& reason);
   void visit_file(const Place& place, const std::string& name, const struct stat& status,
                   bool is_link);
-  [[nodiscard]] bool is_excluded(std::string_view real_path) const;
   void report(std::string path, std::string message) {
     scan_.problems.push_back({std::move(path), std::move(message)});
   }
@@ -68,7 +61,7 @@ class Walk {
 
 Result<> Walk::enter(const Place& place) {
   options_.on_folder(place.real_path);
-  const Folder folder(::opendir(place.path.c_str()));
+  const OpenFolder folder(::opendir(place.path.c_str()));
   if (!folder) return fail("cannot be read: {}", errno_text(errno));
   for (;;) {
     errno = 0;
@@ -127,7 +120,7 @@ void Walk::visit_folder(const Place& place, const std::string& name, const struc
   auto real = resolve_inside(below.path, scan_.real_folder);
   if (!real) return report(place.name + name, real.error().message);
   below.real_path = std::move(*real);
-  if (is_excluded(below.real_path)) return;
+  if (is_inside_any(below.real_path, options_.excluded)) return;
   if (place.name.empty() && name == kPublicFolder) {
     scan_.has_public_folder = true;
     return;
@@ -150,7 +143,7 @@ void Walk::visit_folder(const Place& place, const std::string& name, const struc
 
 // What lies there is not served; that it would be, elsewhere, is worth telling.
 void Walk::visit_hidden_folder(const Place& place, const std::string& name) {
-  const Folder folder(::opendir((place.path + "/" + name).c_str()));
+  const OpenFolder folder(::opendir((place.path + "/" + name).c_str()));
   if (!folder) return;
   while (const dirent* item = ::readdir(folder.get())) {
     const std::string_view file = item->d_name;
@@ -169,7 +162,9 @@ void Walk::visit_file(const Place& place, const std::string& name, const struct 
   if (is_link) {
     auto real = resolve_inside(file.path, scan_.real_folder);
     if (!real) return refuse(place, name, real.error().message);
-    if (is_excluded(*real)) return refuse(place, name, "is a link into a folder that is mounted");
+    if (is_inside_any(*real, options_.excluded)) {
+      return refuse(place, name, "is a link into a folder that is mounted");
+    }
     file.real_path = std::move(*real);
   }
   if (!S_ISREG(status.st_mode)) return refuse(place, name, "is not a file");
@@ -182,12 +177,6 @@ void Walk::visit_file(const Place& place, const std::string& name, const struct 
   } else {
     modules_.emplace(std::move(stem), std::move(file));
   }
-}
-
-bool Walk::is_excluded(std::string_view real_path) const {
-  return std::any_of(
-      options_.excluded.begin(), options_.excluded.end(),
-      [real_path](const std::string& folder) { return is_inside(real_path, folder); });
 }
 
 FolderScan Walk::finish() {

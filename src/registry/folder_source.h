@@ -54,8 +54,6 @@ class FolderSource {
   // Returns when a look is due, at `until`, or when `wake_fd` is readable.
   void wait(TimePoint until, int wake_fd);
 
-  [[nodiscard]] const std::string& folder() const { return folder_; }
-
  private:
   void poll_instead(const Error& reason);
 

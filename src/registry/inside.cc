@@ -1,5 +1,6 @@
 #include "registry/inside.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -11,6 +12,11 @@ namespace funcd::registry {
 bool is_inside(std::string_view path, std::string_view folder) {
   if (!path.starts_with(folder)) return false;
   return path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/';
+}
+
+bool is_inside_any(std::string_view path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(),
+                     [path](const std::string& folder) { return is_inside(path, folder); });
 }
 
 Result<std::string> real_path_of(const std::string& path) {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/text.h"
+
 namespace funcd::registry {
 namespace {
 
@@ -153,12 +155,9 @@ std::optional<bool> boolean_of_text(std::string_view text) {
   constexpr std::array<std::string_view, 6> kTrue = {"1", "on", "t", "true", "y", "yes"};
   constexpr std::array<std::string_view, 6> kFalse = {"0", "off", "f", "false", "n", "no"};
   if (text.size() > kLongest) return std::nullopt;
-  std::string lower(text);
-  for (char& character : lower) {
-    if (character >= 'A' && character <= 'Z') character = static_cast<char>(character - 'A' + 'a');
-  }
-  if (std::find(kTrue.begin(), kTrue.end(), lower) != kTrue.end()) return true;
-  if (std::find(kFalse.begin(), kFalse.end(), lower) != kFalse.end()) return false;
+  const std::string word = lower(text);
+  if (std::find(kTrue.begin(), kTrue.end(), word) != kTrue.end()) return true;
+  if (std::find(kFalse.begin(), kFalse.end(), word) != kFalse.end()) return false;
   return std::nullopt;
 }
 

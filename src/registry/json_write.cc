@@ -1,5 +1,7 @@
 #include "registry/json_document.h"
 
+#include "base/text.h"
+
 namespace funcd::registry {
 namespace {
 
@@ -99,10 +101,7 @@ void append_json(std::string& out, const JsonNode& node) {
 }
 
 std::string_view trim_json_space(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\r";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  return trimmed(text, " \t\n\r");
 }
 
 }  // namespace funcd::registry

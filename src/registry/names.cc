@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::string_view kIndex = "index";
 
-bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_';
-}
-
 // "[id]" or "[...rest]": what stands in the brackets, or nothing.
 std::optional<std::string_view> in_brackets(std::string_view segment) {
   if (!segment.starts_with('[') || !segment.ends_with(']')) return std::nullopt;
@@ -71,6 +66,11 @@ std::optional<std::string> name_problem(std::string_view name) {
     }
   }
   return std::nullopt;
+}
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_';
 }
 
 std::string route_of_name(std::string_view name) {

@@ -12,6 +12,9 @@ namespace funcd::registry {
 // it: "api/hello@2".
 [[nodiscard]] std::optional<std::string> name_problem(std::string_view name);
 
+// A letter, a digit, '-' or '_'.
+[[nodiscard]] bool is_name_char(char c);
+
 // The route of a function whose sidecar names none: "/api/users" of "api/users", "/users/{id}" of
 // "users/[id]", "/files/{*rest}" of "files/[...rest]". An "index" is its folder's: "/api" of
 // "api/index", "/" of "index".

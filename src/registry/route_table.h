@@ -37,7 +37,6 @@ class RouteTable {
     bool is_static = false;
     std::vector<PathParam> params;  // "*" names what a nameless wildcard took
   };
-  [[nodiscard]] bool empty() const { return statics_.empty() && names_.empty(); }
   // `path` is raw. At each segment a literal wins over a parameter, and that over `*`, so the
   // longest static prefix wins. A path with an empty segment before its last, or with a dot segment
   // (RFC 3986 3.3; clients remove them) in whatever spelling, meets nothing. A static route whose

@@ -13,15 +13,6 @@ namespace {
 
 constexpr std::size_t kShownBytesMax = 60;
 
-// A cut of `text` at the end of a character.
-std::string cut(std::string text) {
-  if (text.size() <= kShownBytesMax) return text;
-  std::size_t size = kShownBytesMax;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-  text.resize(size);
-  return text + "...";
-}
-
 template <class... Args>
 bool miss(Misfit* misfit, fmt::format_string<Args...> text, Args&&... args) {
   if (misfit != nullptr) *misfit = {"", fmt::format(text, std::forward<Args>(args)...)};
@@ -57,12 +48,6 @@ std::string types_text(const Schema& schema) {
     text += name_of(type);
   }
   return text;
-}
-
-std::size_t code_point_count(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
-  }));
 }
 
 bool is_multiple(const Number& number, const Number& of) {
@@ -101,7 +86,7 @@ bool fits_number(const Schema& schema, const JsonNode& node, Misfit* misfit) {
 
 void Misfit::within(std::string_view member) {
   const bool is_bracketed = path.empty() || path.starts_with('[');
-  path = cut(std::string(member)) + (is_bracketed ? "" : ".") + path;
+  path = cut_short(member, kShownBytesMax) + (is_bracketed ? "" : ".") + path;
 }
 
 void Misfit::within(std::size_t index) {
@@ -121,13 +106,13 @@ std::string shown(const JsonNode& node) {
       return "object";
     case JsonKind::string: {
       std::string text;
-      append_json_string(text, cut(std::string(node.text().substr(0, 2 * kShownBytesMax))));
+      append_json_string(text, cut_short(node.text(), kShownBytesMax));
       return text;
     }
     default: {
       std::string text;
       append_json(text, node);
-      return cut(std::move(text));
+      return cut_short(text, kShownBytesMax);
     }
   }
 }
@@ -213,7 +198,7 @@ bool SchemaCheck::fits_alternatives(const Schema& schema, const JsonNode& node, 
 
 bool SchemaCheck::fits_string(const Schema& schema, const JsonNode& string, Misfit* misfit) {
   if (schema.length_min || schema.length_max) {
-    const std::size_t length = code_point_count(string.text());
+    const std::size_t length = utf8_count(string.text());
     if (schema.length_min && length < *schema.length_min) {
       return miss(misfit, "{} is shorter than {} characters", shown(string), *schema.length_min);
     }

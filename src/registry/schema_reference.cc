@@ -3,29 +3,14 @@
 #include <charconv>
 #include <unordered_set>
 
+#include "http/percent.h"
+
 namespace funcd::registry {
 namespace {
 
-int hex_digit_of(char character) {
-  if (character >= '0' && character <= '9') return character - '0';
-  if (character >= 'a' && character <= 'f') return character - 'a' + 10;
-  if (character >= 'A' && character <= 'F') return character - 'A' + 10;
-  return -1;
-}
-
 // One step of a pointer in a URI fragment: percent-decoded, then ~1 and ~0.
 std::string unescaped(std::string_view step) {
-  std::string bytes;
-  for (std::size_t i = 0; i < step.size(); ++i) {
-    const bool is_escape = step[i] == '%' && i + 2 < step.size() &&
-                           hex_digit_of(step[i + 1]) >= 0 && hex_digit_of(step[i + 2]) >= 0;
-    if (is_escape) {
-      bytes += static_cast<char>(hex_digit_of(step[i + 1]) * 16 + hex_digit_of(step[i + 2]));
-      i += 2;
-    } else {
-      bytes += step[i];
-    }
-  }
+  const std::string bytes = http::percent_decode(step).value_or(std::string(step));
   std::string name;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (bytes[i] == '~' && i + 1 < bytes.size() && (bytes[i + 1] == '0' || bytes[i + 1] == '1')) {

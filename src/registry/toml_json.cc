@@ -1,6 +1,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "registry/json_document.h"
 #include "registry/toml_table.h"
 
 namespace funcd::registry {
@@ -8,35 +9,6 @@ namespace {
 
 // Deeper input than any parser of the guest's side takes; keeps our own stack bounded too.
 constexpr int kDepthMax = 64;
-
-void append_string(std::string& json, std::string_view text) {
-  json += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        json += "\\\"";
-        break;
-      case '\\':
-        json += "\\\\";
-        break;
-      case '\n':
-        json += "\\n";
-        break;
-      case '\r':
-        json += "\\r";
-        break;
-      case '\t':
-        json += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20)
-          json += fmt::format("\\u{:04x}", c);
-        else
-          json += c;
-    }
-  }
-  json += '"';
-}
 
 Result<> append(std::string& json, const toml::node& node, int depth);
 
@@ -55,7 +27,7 @@ Result<> append_table(std::string& json, const toml::table& table, int depth) {
   for (const auto& [key, node] : in_file_order(table)) {
     if (!is_first) json += ',';
     is_first = false;
-    append_string(json, key->str());
+    append_json_string(json, key->str());
     json += ':';
     TRY(append(json, *node, depth + 1));
   }
@@ -88,17 +60,17 @@ Result<> append(std::string& json, const toml::node& node, int depth) {
   if (const auto* array = node.as_array()) return append_array(json, *array, depth);
   if (const auto* number = node.as_floating_point()) return append_float(json, number->get());
   if (const auto* text = node.as_string())
-    append_string(json, text->get());
+    append_json_string(json, text->get());
   else if (const auto* integer = node.as_integer())
     json += fmt::format("{}", integer->get());
   else if (const auto* boolean = node.as_boolean())
     json += boolean->get() ? "true" : "false";
   else if (const auto* date = node.as_date())
-    append_string(json, printed(date->get()));
+    append_json_string(json, printed(date->get()));
   else if (const auto* time = node.as_time())
-    append_string(json, printed(time->get()));
+    append_json_string(json, printed(time->get()));
   else if (const auto* moment = node.as_date_time())
-    append_string(json, printed(moment->get()));
+    append_json_string(json, printed(moment->get()));
   return {};
 }
 

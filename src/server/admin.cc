@@ -167,7 +167,7 @@ void Admin::on_request(http::Exchange& exchange) {
 }
 
 void Admin::on_refused(int status) {
-  log::write(log::Level::debug, "admin request refused", {{"status", std::to_string(status)}});
+  log::debug("admin.refused", {{"status", std::to_string(status)}});
 }
 
 http::Response Admin::answer(const http::RequestHead& head) const {

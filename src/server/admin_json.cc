@@ -5,8 +5,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/time_text.h"
 #include "server/process_stats.h"
-#include "server/units.h"
 
 namespace funcd::server {
 namespace {

@@ -1,11 +1,9 @@
 #include "server/startup_table.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <vector>
 
 #include "base/utf8.h"
@@ -37,8 +35,7 @@ std::string_view colour_of(std::string_view state) {
 
 // Columns that a text takes, near enough: code points.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return utf8_count(text);
 }
 
 std::string text_of(const Json& function, const char* key) {
@@ -123,12 +120,6 @@ std::vector<Finding> findings_of(const Json& document) {
 }
 
 }  // namespace
-
-Colours colours_of(int descriptor) {
-  const char* no_color = std::getenv("NO_COLOR");
-  const bool is_unwanted = no_color != nullptr && *no_color != '\0';
-  return ::isatty(descriptor) == 1 && !is_unwanted ? Colours::yes : Colours::no;
-}
 
 std::string functions_table(const Json& document, const TableOptions& options) {
   const auto& functions = document.at("functions");

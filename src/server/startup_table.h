@@ -4,11 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/log.h"
+
 namespace funcd::server {
 
-enum class Colours : std::uint8_t { no, yes };
-// Whether a descriptor is a terminal whose user wants colours (no-color.org).
-[[nodiscard]] Colours colours_of(int descriptor);
+using log::Colours;
+using log::colours_of;
 
 struct TableOptions {
   Colours colours = Colours::no;

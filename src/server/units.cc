@@ -1,7 +1,5 @@
 #include "server/units.h"
 
-#include <fmt/chrono.h>
-
 #include <array>
 #include <charconv>
 
@@ -21,12 +19,6 @@ std::string approximate_size(std::uint64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.1f} {}", size, kSizeUnits[unit]);
-}
-
-std::string format_time(std::chrono::system_clock::time_point time) {
-  const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
 }
 
 Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min, std::uint64_t max) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,8 +10,6 @@ namespace funcd::server {
 
 // "3.3 MiB", "812 B": for people, rounded.
 [[nodiscard]] std::string approximate_size(std::uint64_t bytes);
-// "2026-01-02T03:04:05Z" (RFC 3339, UTC).
-[[nodiscard]] std::string format_time(std::chrono::system_clock::time_point time);
 
 // A whole number in decimal, between min and max.
 [[nodiscard]] Result<std::uint64_t> parse_count(std::string_view text, std::uint64_t min,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/time_text.h"
 
 namespace funcd::source {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 constexpr std::chrono::milliseconds kPauseMax = std::chrono::minutes(1);
 constexpr int kDoublingsMax = 4;
 constexpr int kLooksInRowMax = 5;  // at a bucket that changes while it is looked at
-
-std::string milliseconds_of(Duration elapsed) {
-  return fmt::format("{:.1f}ms", std::chrono::duration<double, std::milli>(elapsed).count());
-}
 
 }  // namespace
 
@@ -90,7 +87,7 @@ void BucketSource::note(const SyncReport& report, Duration elapsed) {
                                 {"objects", fmt::to_string(report.objects)},
                                 {"changed", fmt::to_string(report.arrived)},
                                 {"removed", fmt::to_string(report.removed)},
-                                {"elapsed", milliseconds_of(elapsed)}});
+                                {"elapsed", format_elapsed(elapsed)}});
   }
   std::vector<std::string> told;
   for (const auto& [path, message] : report.problems) {

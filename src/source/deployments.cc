@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <ctime>
 #include <map>
 #include <ranges>
 #include <set>
 
 #include "base/file.h"
+#include "base/time_text.h"
 #include "source/object_path.h"
 
 namespace funcd::source {
@@ -28,15 +28,6 @@ std::string record_path(const std::string& name) {
   return folder_of(name) + "revisions.json";
 }
 
-std::string now_text() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm time{};
-  ::gmtime_r(&now, &time);
-  std::string text(32, '\0');
-  text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &time));
-  return text;
-}
-
 std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -45,7 +36,10 @@ std::string_view text_of(const ObjectStore::Bytes& bytes) {
 }
 
 DeployedRevision revision_of(const Deployments::Files& files, std::string note) {
-  DeployedRevision revision{.number = 1, .at = now_text(), .note = std::move(note), .files = {}};
+  DeployedRevision revision{.number = 1,
+                            .at = format_time(std::chrono::system_clock::now()),
+                            .note = std::move(note),
+                            .files = {}};
   for (const auto& file : files) {
     revision.files.push_back({file.path, sha256_hex(file.bytes), file.bytes.size()});
   }

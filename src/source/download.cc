@@ -8,6 +8,7 @@
 
 #include "base/descriptor.h"
 #include "base/file.h"
+#include "base/file_stamp.h"
 
 namespace funcd::source {
 namespace {
@@ -52,7 +53,7 @@ class Part {
       return tl::unexpected(local_error(file_, "cannot be written: " + errno_text(errno)));
     }
     is_kept_ = true;
-    return status.st_mtim.tv_sec * 1'000'000'000LL + status.st_mtim.tv_nsec;
+    return stamp_of(status).modified_ns;
   }
   std::string digest() { return sha256_.hex(); }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }

@@ -1,17 +1,11 @@
 #include "source/ini_file.h"
 
-#include <algorithm>
-#include <cctype>
+#include "base/text.h"
 
 namespace funcd::source {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
+constexpr std::string_view kSpaces = " \t\r";
 
 }  // namespace
 
@@ -22,18 +16,17 @@ IniFile parse_ini(std::string_view text) {
     const auto end = text.find('\n');
     const std::string_view raw = text.substr(0, end);
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    const std::string_view line = trimmed(raw);
+    const std::string_view line = trimmed(raw, kSpaces);
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
     if (raw.front() == ' ' || raw.front() == '\t') continue;
     if (line.front() == '[') {
-      section = trimmed(line.substr(1, line.find(']') - 1));
+      section = trimmed(line.substr(1, line.find(']') - 1), kSpaces);
       continue;
     }
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) continue;
-    std::string key(trimmed(line.substr(0, equals)));
-    std::ranges::transform(key, key.begin(), [](unsigned char c) { return std::tolower(c); });
-    file[section][key] = trimmed(line.substr(equals + 1));
+    const std::string key = lower(trimmed(line.substr(0, equals), kSpaces));
+    file[section][key] = trimmed(line.substr(equals + 1), kSpaces);
   }
   return file;
 }

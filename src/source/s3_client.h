@@ -85,7 +85,6 @@ class S3Client {
   // Waits before another try; false when it is not worth one, as all is to stop.
   [[nodiscard]] bool pause(int tries) const;
   [[nodiscard]] const S3Endpoint& endpoint() const { return endpoint_; }
-  [[nodiscard]] const std::stop_token& stop() const { return stop_; }
 
  private:
   enum class Tries : std::uint8_t { one, some };

@@ -55,11 +55,10 @@ std::string problem_of(const ObjectInfo& object, std::string_view path,
 }  // namespace
 
 S3Result<SyncReport> Synchronizer::run() {
-  SyncReport report;
   if (auto mended = mirror_.mend(); !mended) {
     return tl::unexpected(S3Error{.kind = Kind::local, .message = mended.error().message});
   }
-  auto jobs = plan(report);
+  auto jobs = plan();
   if (!jobs) return tl::unexpected(jobs.error());
   // What earlier looks have left of other versions; where the disk is full, it may be the room that
   // is wanting.
@@ -72,6 +71,7 @@ S3Result<SyncReport> Synchronizer::run() {
   mirror_.clean_incoming(wanted);
   if (auto worked = work(*jobs); !worked) return tl::unexpected(worked.error());
   check_modules(*jobs);
+  SyncReport report;
   if (auto concluded = conclude(*jobs, report); !concluded) {
     return tl::unexpected(concluded.error());
   }
@@ -79,7 +79,7 @@ S3Result<SyncReport> Synchronizer::run() {
 }
 
 // What differs between the bucket and the mirror.
-S3Result<std::vector<Synchronizer::Job>> Synchronizer::plan(SyncReport& report) {
+S3Result<std::vector<Synchronizer::Job>> Synchronizer::plan() {
   S3Client& client = clients_.front();
   const std::string& prefix = client.endpoint().location.prefix;
   auto listing = client.list(prefix, limits_.objects_max);
@@ -133,7 +133,6 @@ S3Result<std::vector<Synchronizer::Job>> Synchronizer::plan(SyncReport& report) 
     if (listed.contains(path)) continue;
     jobs.push_back({.path = path, .key = prefix + path, .is_removal = true});
   }
-  report.objects = listing->size();
   return jobs;
 }
 

@@ -66,7 +66,7 @@ class Synchronizer {
     std::string module_digest = {};  // of the module that it was deployed with
   };
 
-  [[nodiscard]] S3Result<std::vector<Job>> plan(SyncReport& report);
+  [[nodiscard]] S3Result<std::vector<Job>> plan();
   [[nodiscard]] S3Result<> work(std::vector<Job>& jobs);
   [[nodiscard]] S3Result<> do_job(S3Client& client, Job& job);
   [[nodiscard]] S3Result<> fetch(S3Client& client, Job& job);

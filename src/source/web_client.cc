@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "source/curl_library.h"
 
 namespace funcd::source {
@@ -38,16 +39,9 @@ struct Transfer {
   }
 };
 
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 std::size_t on_field(char* bytes, std::size_t /*one*/, std::size_t count, void* self) {
   auto& response = static_cast<Transfer*>(self)->response;
-  const std::string_view line = trimmed({bytes, count});
+  const std::string_view line = trimmed({bytes, count}, " \t\r\n");
   if (line.starts_with("HTTP/")) {  // of "100 Continue" too: the last one counts
     response.fields.clear();
     const auto space = line.find(' ');
@@ -56,9 +50,7 @@ std::size_t on_field(char* bytes, std::size_t /*one*/, std::size_t count, void* 
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || response.fields.size() >= kFieldsMax) return count;
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-  response.fields[std::move(name)] = trimmed(line.substr(colon + 1));
+  response.fields[lower(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
   return count;
 }
 

@@ -1,6 +1,5 @@
 #include "storage/cache_folder.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,14 +10,15 @@
 #include <cerrno>
 #include <charconv>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/file_lock.h"
+#include "base/file_stamp.h"
 #include "base/log.h"
+#include "base/open_folder.h"
 #include "storage/entry_file.h"
 
 namespace funcd::storage {
@@ -36,10 +36,6 @@ struct Entry {
 };
 using Entries = std::map<std::string, Entry, std::less<>>;
 
-std::int64_t nanoseconds(const timespec& time) {
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
-
 // An entry that has all its parts.
 struct Whole {
   std::int64_t used_at_ns = 0;
@@ -56,7 +52,7 @@ void note(Entries& entries, std::string_view name, const struct stat& status) {
   if (tail == kSumSuffix) {
     Entry& entry = entries[std::string(key)];
     entry.has_sum = true;
-    entry.used_at_ns = nanoseconds(status.st_mtim);
+    entry.used_at_ns = stamp_of(status).modified_ns;
   } else if (tail.size() == 1 + kDigestChars + kCodeSuffix.size() && tail.ends_with(kCodeSuffix) &&
              is_digest(tail.substr(1, kDigestChars))) {
     Entry& entry = entries[std::string(key)];
@@ -69,10 +65,6 @@ bool is_stale_temporary(std::string_view name, const struct stat& status) {
   const auto changed = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
   return std::chrono::system_clock::now() - changed > kTemporaryAgeMax;
 }
-
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 }  // namespace
 
@@ -165,7 +157,7 @@ std::string CacheFolder::current_hash(const std::string& key) const {
 
 Result<std::uint64_t> CacheFolder::sweep(std::uint64_t room) const {
   const int scanned = ::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, CloseFolder> folder(scanned < 0 ? nullptr : ::fdopendir(scanned));
+  const OpenFolder folder(scanned < 0 ? nullptr : ::fdopendir(scanned));
   if (!folder) return fail("{}: cannot be read: {}", path(), errno_text(errno));
   Entries entries;
   while (const dirent* item = ::readdir(folder.get())) {

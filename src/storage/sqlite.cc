@@ -30,11 +30,6 @@ SqliteStatement& SqliteStatement::bind(int parameter, std::string_view text) {
   return *this;
 }
 
-SqliteStatement& SqliteStatement::bind(int parameter, std::int64_t number) {
-  CHECK(sqlite3_bind_int64(statement_.get(), parameter, number) == SQLITE_OK);
-  return *this;
-}
-
 Result<bool> SqliteStatement::step() {
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;

@@ -16,7 +16,6 @@ namespace funcd::storage {
 class SqliteStatement {
  public:
   SqliteStatement& bind(int parameter, std::string_view text);
-  SqliteStatement& bind(int parameter, std::int64_t number);
   // Whether there is a row now. After the last one the statement can be bound and run again.
   [[nodiscard]] Result<bool> step();
   // Of the row that step() came to; good until the next step().
