@@ -1,6 +1,5 @@
 #include "base/file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/descriptor.h"
+#include "base/open_folder.h"
 
 namespace funcd {
 namespace {
@@ -66,10 +66,6 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
 // Removes things one by one, up to its limits.
 class Removal {
  public:
@@ -91,7 +87,7 @@ class Removal {
   int empty(int folder, const char* name, int depth) {
     const int fd = ::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return errno;
-    const std::unique_ptr<DIR, CloseFolder> opened(::fdopendir(fd));
+    const OpenFolder opened(::fdopendir(fd));
     if (!opened) return errno;
     while (const dirent* item = ::readdir(opened.get())) {
       const std::string_view found = item->d_name;
