@@ -89,12 +89,8 @@ impl<'a> Threading<'a> {
             offsets.push(offset - body.range().start);
         }
         offsets.push(body.range().len());
-        let mut threading = Threading {
-            operators,
-            labels: vec![usize::MAX],
-            head: None,
-            edits: BTreeMap::new(),
-        };
+        let mut threading =
+            Threading { operators, labels: vec![usize::MAX], head: None, edits: BTreeMap::new() };
         for place in 0..threading.operators.len() {
             threading.visit(place);
         }

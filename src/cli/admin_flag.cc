@@ -36,9 +36,8 @@ Result<http::Endpoint> AdminFlag::endpoint() const {
 }
 
 Result<http::Endpoint> AdminFlag::endpoint_of_file() const {
-  const auto config = TRY(server::load_config_file({.config_file = config_file_,
-                                                    .flags = {},
-                                                    .environment = server::process_environment}));
+  const auto config = TRY(server::load_config_file(
+      {.config_file = config_file_, .flags = {}, .environment = server::process_environment}));
   if (config.admin) return *config.admin;
   return fail("{}: admin is off, so there is nobody to ask; name an address with --admin HOST:PORT",
               config.config_file);

@@ -188,10 +188,9 @@ Result<> deploy(const Deploy& request, server::Config config) {
   Result<source::Deployments::Change> change;
   {
     Progress progress(fmt::format("uploading {}", name));
-    change = opened.deployments().deploy(name, collected.files, share,
-                                         [&progress](std::uint64_t sent, std::uint64_t total) {
-                                           progress.draw(sent, total);
-                                         });
+    change = opened.deployments().deploy(
+        name, collected.files, share,
+        [&progress](std::uint64_t sent, std::uint64_t total) { progress.draw(sent, total); });
   }
   if (!change) return fail(change.error());
   // What the function itself has failed for is no news of its canary.

@@ -99,12 +99,10 @@ std::string schema_path(const std::string& function, const std::string& schema) 
 
 source::Deployments SourceFlags::Opened::deployments() const {
   const auto schemas_of = [limits = config.limits, ceilings = config.ceilings](
-                              const std::string& name,
-                              const source::ObjectStore::Bytes& sidecar) {
+                              const std::string& name, const source::ObjectStore::Bytes& sidecar) {
     std::vector<std::string> paths;
-    const auto manifest =
-        registry::parse_manifest({reinterpret_cast<const char*>(sidecar.data()), sidecar.size()},
-                                 name, limits, ceilings);
+    const auto manifest = registry::parse_manifest(
+        {reinterpret_cast<const char*>(sidecar.data()), sidecar.size()}, name, limits, ceilings);
     if (!manifest) return paths;
     for (const auto& schema : {manifest->request_schema, manifest->response_schema}) {
       if (!schema) continue;

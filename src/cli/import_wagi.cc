@@ -112,9 +112,9 @@ Result<std::optional<ImportNote>> read_function(const ImportProject& project, co
                       "fetch it with the tool of its registry and name the file in 'module'"};
   }
   if (!module.entrypoint.empty() && module.entrypoint != kEntrypoint) {
-    return ImportNote{fmt::format("entrypoint = \"{}\": only {} is called here", module.entrypoint,
-                                  kEntrypoint),
-                      "build a program whose main calls it"};
+    return ImportNote{
+        fmt::format("entrypoint = \"{}\": only {} is called here", module.entrypoint, kEntrypoint),
+        "build a program whose main calls it"};
   }
   function.wasm = TRY(find_in(project, project.base, *path));
   if (TRY(wasm_kind_of(function.wasm)) != WasmKind::module) {

@@ -94,8 +94,8 @@ int invoke_once(const Invoke& invoke) {
   wanted.timeout = std::chrono::minutes(10);  // the server's own limits are shorter
   const auto response = request(target->server, wanted);
   if (!response) return report(response.error(), kBad);
-  const bool needs_newline = ::isatty(STDOUT_FILENO) == 1 && !response->body.empty() &&
-                             !response->body.ends_with('\n');
+  const bool needs_newline =
+      ::isatty(STDOUT_FILENO) == 1 && !response->body.empty() && !response->body.ends_with('\n');
   print(fmt::format("{}{}", response->body, needs_newline ? "\n" : ""));
   if (response->status < 400) return kDone;
   return report(Error{fmt::format("{}: status {}{}{}", invoke.name, response->status,

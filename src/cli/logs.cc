@@ -69,8 +69,8 @@ Result<> show(const Logs& request) {
   std::uint64_t after = 0;
   std::uint32_t limit = request.lines;
   while (true) {
-    const auto page = TRY(get_json(
-        admin, fmt::format("{}/logs?after={}&limit={}", function_path(request.name), after, limit)));
+    const auto page = TRY(get_json(admin, fmt::format("{}/logs?after={}&limit={}",
+                                                      function_path(request.name), after, limit)));
     try {
       for (const auto& entry : page.at("entries")) {
         print(request.is_json ? entry.dump() + "\n" : entry_text(entry));

@@ -21,7 +21,8 @@ constexpr const char* kRevisionsFooter =
     "  funcd revisions api/users --to s3://functions/prod --json";
 
 constexpr const char* kRollbackFooter =
-    "Without a number: drops the canary where there is one, else goes back to what was live before.\n"
+    "Without a number: drops the canary where there is one, else goes back to what was live "
+    "before.\n"
     "Nothing is uploaded: the source has its content still.\n"
     "\n"
     "Examples:\n"
@@ -63,10 +64,10 @@ void print_list(const source::DeploymentRecord& record, std::optional<std::uint6
                       is_canary ? ", canary for " + record.canary->share.weight : ""));
   }
   if (!live) {
-    print(
-        fmt::format("{0}: what is live was not deployed: its module, sidecar or a schema was changed by "
-                    "hand\n",
-                    record.function));
+    print(fmt::format(
+        "{0}: what is live was not deployed: its module, sidecar or a schema was changed by "
+        "hand\n",
+        record.function));
   }
 }
 

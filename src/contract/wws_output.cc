@@ -32,8 +32,8 @@ const JsonNode* member(const JsonNode& object, std::string_view name) {
 // Also of "200.0": a program may know no other numbers.
 std::optional<int> status_of(const JsonNode& node) {
   std::string digits;
-  const bool is_whole = node.kind == JsonKind::number &&
-                        registry::append_integer_of_number(digits, node.text());
+  const bool is_whole =
+      node.kind == JsonKind::number && registry::append_integer_of_number(digits, node.text());
   return is_whole ? final_status_of(digits) : std::nullopt;
 }
 

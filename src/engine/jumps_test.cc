@@ -1,5 +1,6 @@
-// Programs of Go's compiler have their jumps rewritten when they are compiled (bridge/src/jumps.rs). The
-// same program without the mark of that compiler is left alone, and has to do the same.
+// Programs of Go's compiler have their jumps rewritten when they are compiled
+// (bridge/src/jumps.rs). The same program without the mark of that compiler is left alone, and has
+// to do the same.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -50,19 +51,26 @@ class Shuffled {
     const int odd = 1 << pick(0, 3);
     const std::string is_odd = fmt::format("(i32.and (global.get $met) (i32.const {}))", odd);
     switch (pick(0, 9)) {
-      case 0: return text;
+      case 0:
+        return text;
       case 1:
-      case 2: return text + jump();
+      case 2:
+        return text + jump();
       case 3:
       case 4:
-      case 5: return text + fmt::format("(if {} (then {}))", is_odd, jump());
+      case 5:
+        return text + fmt::format("(if {} (then {}))", is_odd, jump());
       case 6:
-        return text + fmt::format("(local.set 0 (i32.rem_u (global.get $met) (i32.const {}))) "
-                                  "(br $head)",
-                                  count_ + 1);
-      case 7: return text + fmt::format("(br_if $head {})", is_odd);
-      case 8: return text + fmt::format("(block (loop (br_if 1 {}) {}))", is_odd, jump());
-      default: return text + jump("$other");
+        return text + fmt::format(
+                          "(local.set 0 (i32.rem_u (global.get $met) (i32.const {}))) "
+                          "(br $head)",
+                          count_ + 1);
+      case 7:
+        return text + fmt::format("(br_if $head {})", is_odd);
+      case 8:
+        return text + fmt::format("(block (loop (br_if 1 {}) {}))", is_odd, jump());
+      default:
+        return text + jump("$other");
     }
   }
 
@@ -74,8 +82,8 @@ class Shuffled {
 std::string module_of(Shuffled& function, bool is_go) {
   std::string calls;
   for (int entry = -1; entry <= function.count() + 1; ++entry) {
-    calls += fmt::format(
-        "(global.set $met (i32.mul (call $f (i32.const {})) (i32.const 17)))\n", entry);
+    calls +=
+        fmt::format("(global.set $met (i32.mul (call $f (i32.const {})) (i32.const 17)))\n", entry);
   }
   return fmt::format(R"((module
     (import "wasi_snapshot_preview1" "fd_write"

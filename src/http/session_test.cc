@@ -29,9 +29,8 @@ std::string last(std::string_view body) {
 
 // All that is sent when the session itself refuses a request.
 std::string refused(int status, std::string_view reason, std::string_view detail) {
-  const std::string body =
-      "{\"detail\":\"" + std::string(detail) + "\",\"reason\":\"" + std::string(reason) +
-      "\",\"invocation\":null}";
+  const std::string body = "{\"detail\":\"" + std::string(detail) + "\",\"reason\":\"" +
+                           std::string(reason) + "\",\"invocation\":null}";
   return "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) +
          "\r\ncontent-length: " + std::to_string(body.size()) +
          "\r\ncontent-type: application/json\r\nconnection: close\r\nfuncd-error: " +

@@ -52,7 +52,9 @@ bool Registry::is_building(std::string_view path) const {
   return builder_->board().is_building(path);
 }
 
-bool Registry::is_first_scan_done() const { return builder_->board().is_first_scan_done(); }
+bool Registry::is_first_scan_done() const {
+  return builder_->board().is_first_scan_done();
+}
 
 bool Registry::is_newest(const Catalog& catalog) const {
   return builder_->board().is_newest(catalog);

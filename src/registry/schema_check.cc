@@ -55,7 +55,8 @@ bool is_multiple(const Number& number, const Number& of) {
   const double quotient = number.approximate / of.approximate;
   if (!std::isfinite(quotient)) return std::fmod(number.approximate, of.approximate) == 0;
   constexpr double kTolerance = 1e-9;  // 0.0075 is a multiple of 0.0001, though not of its double
-  return std::fabs(quotient - std::round(quotient)) < kTolerance * std::max(1.0, std::fabs(quotient));
+  return std::fabs(quotient - std::round(quotient)) <
+         kTolerance * std::max(1.0, std::fabs(quotient));
 }
 
 bool fits_number(const Schema& schema, const JsonNode& node, Misfit* misfit) {

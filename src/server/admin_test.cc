@@ -205,8 +205,7 @@ TEST_F(AdminTest, OneFunctionByItsNameSlashesAndAll) {
 
 TEST_F(AdminTest, AFunctionsHostIsTold) {
   EXPECT_TRUE(ask_json("/v1/functions/api/users").at("host").is_null());
-  auto revision =
-      std::make_shared<registry::Revision>(*catalog_->revisions().front());
+  auto revision = std::make_shared<registry::Revision>(*catalog_->revisions().front());
   revision->manifest.host = "*.example.com";
   catalog_ = *registry::Catalog::build({revision});
   EXPECT_EQ(ask_json("/v1/functions/api/users").at("host"), "*.example.com");

@@ -70,9 +70,10 @@ Result<> check_ceilings(const Config& config) {
     const auto text = [&](std::string_view section) {
       return get_option(config, *find_option(fmt::format("{}.{}", section, name)));
     };
-    return fail("limits.{0} is {1}, above ceilings.{0}, which is {2}; lower limits.{0} or raise "
-                "ceilings.{0}",
-                name, text("limits"), text("ceilings"));
+    return fail(
+        "limits.{0} is {1}, above ceilings.{0}, which is {2}; lower limits.{0} or raise "
+        "ceilings.{0}",
+        name, text("limits"), text("ceilings"));
   };
   const auto& limits = config.limits;
   const auto& ceilings = config.ceilings;

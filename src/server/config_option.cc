@@ -326,17 +326,17 @@ std::string variable_of(const Option& option) {
 }
 
 std::string value_name_of(const Option& option) {
-  return std::visit(Overloaded{[](const TextField& field) { return std::string(field.value_name); },
-                               [](const PathField& field) {
-                                 return std::string(
-                                     field.kind == PathField::Kind::file ? "FILE" : "FOLDER");
-                               },
-                               [](const CountField&) { return std::string("N"); },
-                               [](const Count32Field&) { return std::string("N"); },
-                               [](const BytesField&) { return std::string("SIZE"); },
-                               [](const DurationField&) { return std::string("DURATION"); },
-                               [](const SwitchField&) { return std::string(); }},
-                    option.field);
+  return std::visit(
+      Overloaded{[](const TextField& field) { return std::string(field.value_name); },
+                 [](const PathField& field) {
+                   return std::string(field.kind == PathField::Kind::file ? "FILE" : "FOLDER");
+                 },
+                 [](const CountField&) { return std::string("N"); },
+                 [](const Count32Field&) { return std::string("N"); },
+                 [](const BytesField&) { return std::string("SIZE"); },
+                 [](const DurationField&) { return std::string("DURATION"); },
+                 [](const SwitchField&) { return std::string(); }},
+      option.field);
 }
 
 Result<> set_option(Config& config, const Option& option, std::string_view text) {

@@ -126,9 +126,8 @@ TEST_F(ConfigFile, OfItselfItKnowsNothingOfTheEnvironment) {
 
 TEST_F(ConfigFile, PathsAreRelativeToTheFile) {
   auto sources = sources_of({});
-  sources.config_file =
-      write("funcd.toml",
-            "source = \"functions\"\ncache_dir = \"/cache\"\nkv_file = \"kv/kv.sqlite\"\n");
+  sources.config_file = write(
+      "funcd.toml", "source = \"functions\"\ncache_dir = \"/cache\"\nkv_file = \"kv/kv.sqlite\"\n");
   const auto config = load_config(sources);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->source, folder_ / "functions");

@@ -65,9 +65,10 @@ Result<> check_is_for_functions(const Place& place, const std::string& real_path
     return fail("lies in {}/, whose files are served as they are", in_public);
   }
   if (place.is_assumed && place.real_folder.ends_with(fmt::format("/{}", in_public))) {
-    return fail("lies in {}/, whose files are served as they are; if that is the folder of "
-                "functions, name it with --source",
-                in_public);
+    return fail(
+        "lies in {}/, whose files are served as they are; if that is the folder of "
+        "functions, name it with --source",
+        in_public);
   }
   if (place.is_assumed || place.name.find('/') == std::string::npos) return {};
   const auto scan = TRY(registry::scan_folder(place.real_folder, {}));
@@ -240,10 +241,9 @@ void tell_conflict(FileInspection& file, std::span<const FileInspection> earlier
     // A canary has its function's.
     if (taken.function->name == file.revision->function->name) continue;
     if (shape_of(taken) != shape_of(*file.revision)) continue;
-    file.reason =
-        fmt::format("route {}{}: is that of both '{}' and '{}'; give one of them another route",
-                    taken.manifest.host, taken.route, taken.function->name,
-                    file.revision->function->name);
+    file.reason = fmt::format(
+        "route {}{}: is that of both '{}' and '{}'; give one of them another route",
+        taken.manifest.host, taken.route, taken.function->name, file.revision->function->name);
     return;
   }
 }

@@ -67,8 +67,8 @@ class Inspector {
  private:
   Inspector(const Config& config, SmokeRequests smoke_requests)
       : config_(config), smoke_requests_(smoke_requests) {}
-  [[nodiscard]] Result<registry::RevisionBuilder::Outcome> build(
-      const std::string& path, FileInspection& inspection) const;
+  [[nodiscard]] Result<registry::RevisionBuilder::Outcome> build(const std::string& path,
+                                                                 FileInspection& inspection) const;
 
   Config config_;
   SmokeRequests smoke_requests_;

@@ -78,9 +78,7 @@ void give_back_large_buffers() {
 
 }  // namespace
 
-Server::Server(const Config& config)
-    : config_(config),
-      signals_(loop_.io(), SIGTERM, SIGINT) {
+Server::Server(const Config& config) : config_(config), signals_(loop_.io(), SIGTERM, SIGINT) {
   // nohup has it ignored, so that the server outlives the terminal.
   if (!is_ignored(SIGHUP)) signals_.add(SIGHUP);
 }

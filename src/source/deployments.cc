@@ -159,8 +159,8 @@ Result<Deployments::Files> Deployments::files_there(const std::string& name) {
 }
 
 // Has the record say what lies in the source: somebody may have put it there by hand, before the
-// first deployment or since the last, and a change may have ended between the two. So there is a way
-// back to it, and from it. Returns the number of what lies there; nothing when that is nothing.
+// first deployment or since the last, and a change may have ended between the two. So there is a
+// way back to it, and from it. Returns the number of what lies there; nothing when that is nothing.
 Result<std::optional<std::uint64_t>> Deployments::meet(DeploymentRecord& record) {
   if (const auto there = TRY(find_live(record))) {
     if (*there != record.live) record.go_back_to(*there);
@@ -188,8 +188,8 @@ Result<> Deployments::check_shared(const DeploymentRecord& record, const Files& 
     const auto there = TRY(store_.digest_of(file.path, kFileBytesMax));
     if (!there || *there == sha256_hex(file.bytes)) continue;
     const bool is_own =
-        live != nullptr && std::ranges::find(live->files, file.path, &DeployedFile::path) !=
-                               live->files.end();
+        live != nullptr &&
+        std::ranges::find(live->files, file.path, &DeployedFile::path) != live->files.end();
     if (is_own) continue;
     return fail(
         "{}: another one lies in the source, which may be another function's; give it a name of "
@@ -319,7 +319,8 @@ Result<Deployments::Change> Deployments::roll_back(const std::string& name,
     const auto wanted = number ? number : record.previous();
     if (!wanted) return fail("{}: there is no revision before {} that was live", name, record.live);
     if (record.find(*wanted) == nullptr) {
-      return fail("{}: there is no revision {}; funcd revisions {} lists them", name, *wanted, name);
+      return fail("{}: there is no revision {}; funcd revisions {} lists them", name, *wanted,
+                  name);
     }
     if (*wanted != record.live) record.go_back_to(*wanted);
     return *wanted;
