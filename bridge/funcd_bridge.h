@@ -301,9 +301,9 @@ void fb_http_trailers(const fb_http_task* task, void* context, fb_visit_field vi
 /* Whether a module exports the functions of a reactor, _initialize and handle, and no _start. */
 bool fb_is_reactor(const uint8_t* wasm, size_t size);
 
-/* Whether a module can be stopped where its snapshot is taken, as far as its code tells; if not,
- * `error` says why. */
-bool fb_may_snapshot(const uint8_t* wasm, size_t size, bool is_warm, fb_bytes* error);
+/* Whether a module can be stopped where its snapshot is taken, without a warm-up, as far as its code
+ * tells; if not, `error` says why. */
+bool fb_may_snapshot(const uint8_t* wasm, size_t size, fb_bytes* error);
 
 /* A module on its way to one that starts from what a run of it has left in memory. It is compiled
  * quickly, for these runs only. Of a reactor the build calls _initialize and, with `is_warm`,

@@ -29,6 +29,9 @@ use wasmtime_wasi_http::{
 pub const PIECE_BYTES_MAX: usize = 64 << 10;
 /// Functions that call each other through this server, one after the other, at the most.
 pub const CALL_DEPTH_MAX: usize = 16;
+/// Requests of one run that are under way at once, each on a connection of its own: descriptors are
+/// everybody's.
+const SENDING_MAX: usize = 64;
 /// RFC 8586: each pass through this server adds its name.
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 const LOOP_NAME: &str = "funcd";
@@ -205,6 +208,9 @@ impl WasiHttpHooks for Hooks {
         let Some(policy) = self.policy.clone() else {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };
+        if Arc::strong_count(&self.sending) > SENDING_MAX {
+            return Box::new(async { Err(Error::ConnectionLimitReached) });
+        }
         // On threads of its own: neither resolver nor TLS takes the worker's time.
         let sending =
             Spawned(runtime().spawn(send(policy, request, options, self.sending.clone())));

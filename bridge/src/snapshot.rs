@@ -365,10 +365,9 @@ pub unsafe extern "C" fn fb_snapshot_new(
 pub unsafe extern "C" fn fb_may_snapshot(
     wasm: *const u8,
     size: usize,
-    is_warm: bool,
     error: &mut Bytes,
 ) -> bool {
-    give(Plan::of(unsafe { slice(wasm, size) }, is_warm), error).is_some()
+    give(Plan::of(unsafe { slice(wasm, size) }, false), error).is_some()
 }
 
 /// # Safety

@@ -54,10 +54,9 @@ bool is_component(std::span<const std::uint8_t> wasm) {
   return wasm.size() >= kBegin.size() && std::ranges::equal(wasm.first<kBegin.size()>(), kBegin);
 }
 
-Result<> may_snapshot(std::span<const std::uint8_t> wasm, WarmUp warm_up) {
+Result<> may_snapshot(std::span<const std::uint8_t> wasm) {
   BridgeBytes error;
-  if (fb_may_snapshot(wasm.data(), wasm.size(), warm_up == WarmUp::one_call, error.out()))
-    return {};
+  if (fb_may_snapshot(wasm.data(), wasm.size(), error.out())) return {};
   return fail("{}", error.text());
 }
 

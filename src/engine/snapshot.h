@@ -31,9 +31,9 @@ enum class WarmUp : std::uint8_t {
              // request
 };
 
-// Whether a module can be stopped where its snapshot is taken; an error says why not. Reads its
-// code, and does not run it.
-[[nodiscard]] Result<> may_snapshot(std::span<const std::uint8_t> wasm, WarmUp warm_up);
+// Whether a module can be stopped where its snapshot is taken, without a warm-up; an error says why
+// not. Reads its code, and does not run it.
+[[nodiscard]] Result<> may_snapshot(std::span<const std::uint8_t> wasm);
 
 // What one run on the calling thread is given.
 struct RunInput {

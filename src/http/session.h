@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -104,7 +103,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   enum class NextRequest : std::uint8_t { now, later };
 
   struct ReadHandler;
-  struct FirstReadHandler;
+  struct ReadableHandler;
 
   void run(NextRequest next);
   void run_later();
@@ -140,7 +139,7 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   void start_read();
   // Between two requests: without memory to receive to.
   void start_wait();
-  void on_first_read(const boost::system::error_code& error, std::size_t bytes);
+  void on_readable(const boost::system::error_code& error);
   [[nodiscard]] std::span<char> room_for_head();
   void on_read(const boost::system::error_code& error, std::size_t bytes);
   void on_read_error();
@@ -200,9 +199,6 @@ class Session final : public Exchange, public std::enable_shared_from_this<Sessi
   std::size_t linger_bytes_ = 0;
 
   HandlerMemory read_memory_;
-  // Most requests without a body fit.
-  std::array<char, 512> first_bytes_;  // NOLINT: what was received is read, and no more
-  static_assert(sizeof(first_bytes_) <= InputBuffer::kRoomBytesMin);
 };
 
 }  // namespace funcd::http

@@ -101,7 +101,7 @@ bool could_snapshot(const registry::Revision& revision, const std::string& path)
     return false;
   }
   const auto wasm = read_file(path, registry::RegistryOptions().artifact_bytes_max);
-  return wasm && engine::may_snapshot(*wasm, engine::WarmUp::none);
+  return wasm && engine::may_snapshot(*wasm);
 }
 
 // What a function under inspection keeps in a store is not the server's business.
