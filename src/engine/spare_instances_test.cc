@@ -91,6 +91,33 @@ TEST_F(SpareInstancesTest, APageGetsItsOwnContentBack) {
   EXPECT_EQ(spares_.sweep(), 1U);
 }
 
+// Each run reads all of a large memory, and writes to a page that it draws by lot: soon enough none
+// that it had not before, so that the kernel need not be asked any more.
+TEST_F(SpareInstancesTest, APageThatNoneBeforeHasWrittenIsCleanedToo) {
+  constexpr int kRuns = 1'000;
+  for (const bool is_mapped : {false, true}) {
+    const Program program = component_of(fmt::format(R"((module
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+      (memory (export "memory") 32) {}
+      (func (export "_start") (local $at i32)
+        (loop $more
+          (if (i32.load offset=2048 (local.get $at)) (then (call $exit (i32.const 7))))
+          (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+          (br_if $more (i32.lt_u (local.get $at) (i32.const 2097152))))
+        (drop (call $random (i32.const 16) (i32.const 4)))
+        (i32.store offset=2048
+          (i32.mul (i32.and (i32.load (i32.const 16)) (i32.const 511)) (i32.const 4096))
+          (i32.const 1)))))",
+                                                     is_mapped ? many_segments() : ""));
+    for (int i = 0; i < kRuns; ++i) {
+      const Ending ending = run(program);
+      ASSERT_EQ(ending.kind, EndKind::returned) << i << ": " << ending.exit_code << ending.message;
+    }
+  }
+  EXPECT_EQ(spares_.sweep(), 2U);
+}
+
 // Of this process, in KiB: proc(5).
 std::uint64_t mapped_from_files() {
   std::ifstream status("/proc/self/status");
