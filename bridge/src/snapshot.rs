@@ -362,11 +362,7 @@ pub unsafe extern "C" fn fb_snapshot_new(
 /// # Safety
 /// See `funcd_bridge.h`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fb_may_snapshot(
-    wasm: *const u8,
-    size: usize,
-    error: &mut Bytes,
-) -> bool {
+pub unsafe extern "C" fn fb_may_snapshot(wasm: *const u8, size: usize, error: &mut Bytes) -> bool {
     give(Plan::of(unsafe { slice(wasm, size) }, false), error).is_some()
 }
 
