@@ -318,8 +318,11 @@ fn compile_module(engine: &BridgeEngine, wasm: &[u8]) -> Result<Vec<u8>> {
     let filled = if is_filled { small_data::filled_by_start(wasm) } else { None };
     let made = filled.or_else(|| entry::renewable(wasm));
     let wasm = made.as_deref().unwrap_or(wasm);
-    let threaded = jumps::threaded(wasm)?;
-    compiler.precompile_module(threaded.as_deref().unwrap_or(wasm))
+    // As below: what does not come out of it as it should is left as it was.
+    let threaded = jumps::threaded(wasm).ok().flatten();
+    threaded
+        .and_then(|threaded| compiler.precompile_module(&threaded).ok())
+        .map_or_else(|| compiler.precompile_module(wasm), Ok)
 }
 
 /// Of a component of WASI 0.2.

@@ -52,7 +52,7 @@ pub fn threaded(wasm: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(Some(module.finish()))
 }
 
-/// `loop; block...; local.get; br_table` at the beginning of a function, perhaps without the loop.
+/// `loop; block...; local.get; br_table`, perhaps without the loop: the first of a function.
 struct Head {
     /// Where the loop begins.
     start: Option<usize>,

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "base/file.h"
 #include "cli/canary.h"
@@ -99,16 +98,11 @@ Result<> add_sidecar(const FoundSidecar& sidecar, const std::string& name,
   if (manifest.canary) {
     return fail("{}: [canary] is written by funcd deploy --canary; remove it", sidecar.title);
   }
-  std::set<std::string> taken;
-  for (const auto& schema : {manifest.request_schema, manifest.response_schema}) {
-    if (!schema) continue;
-    const std::string path = schema_path(name, *schema);
-    if (path.starts_with("..")) {
-      return fail("{}: schema {}: leads out of the source", sidecar.title, *schema);
+  for (const NamedSchema& schema : schemas_of(name, manifest)) {
+    if (schema.path.starts_with("..")) {
+      return fail("{}: schema {}: leads out of the source", sidecar.title, schema.name);
     }
-    // A request and its response may have one.
-    if (!taken.insert(path).second) continue;
-    files.push_back({path, TRY(sidecar.read_schema(*schema))});
+    files.push_back({schema.path, TRY(sidecar.read_schema(schema.name))});
   }
   files.push_back({name + std::string(kSidecarSuffix), sidecar.text});
   return {};
@@ -206,6 +200,7 @@ void add_deploy(CLI::App& app, Action& action) {
   const auto request = std::make_shared<Deploy>(*verb);
   verb->add_option("FILE", request->file, "the .wasm file")->required();
   verb->add_option("--name", request->name, "the function's name (default: that of the file)")
+      ->check([](const std::string& name) { return name.empty() ? "expected a name" : ""; })
       ->type_name("NAME");
   request->canary.add_to(*verb);
   verb->footer(kFooter);

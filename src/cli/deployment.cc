@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "cli/admin_client.h"
-#include "registry/manifest.h"
 #include "server/admin_json.h"
 
 namespace funcd::cli {
@@ -97,22 +96,32 @@ std::string schema_path(const std::string& function, const std::string& schema) 
   return (std::filesystem::path(function).parent_path() / schema).lexically_normal();
 }
 
+std::vector<NamedSchema> schemas_of(const std::string& function,
+                                    const registry::Manifest& manifest) {
+  std::vector<NamedSchema> schemas;
+  for (const auto& name : {manifest.request_schema, manifest.response_schema}) {
+    if (!name) continue;
+    NamedSchema schema{.name = *name, .path = schema_path(function, *name)};
+    const bool is_new =
+        std::ranges::find(schemas, schema.path, &NamedSchema::path) == schemas.end();
+    if (is_new) schemas.push_back(std::move(schema));
+  }
+  return schemas;
+}
+
 source::Deployments SourceFlags::Opened::deployments() const {
-  const auto schemas_of = [limits = config.limits, ceilings = config.ceilings](
-                              const std::string& name, const source::ObjectStore::Bytes& sidecar) {
+  const auto paths_of = [limits = config.limits, ceilings = config.ceilings](
+                            const std::string& name, const source::ObjectStore::Bytes& sidecar) {
     std::vector<std::string> paths;
     const auto manifest = registry::parse_manifest(
         {reinterpret_cast<const char*>(sidecar.data()), sidecar.size()}, name, limits, ceilings);
     if (!manifest) return paths;
-    for (const auto& schema : {manifest->request_schema, manifest->response_schema}) {
-      if (!schema) continue;
-      std::string path = schema_path(name, *schema);
-      const bool is_new = std::ranges::find(paths, path) == paths.end();
-      if (is_new && !path.starts_with("..")) paths.push_back(std::move(path));
+    for (NamedSchema& schema : schemas_of(name, *manifest)) {
+      if (!schema.path.starts_with("..")) paths.push_back(std::move(schema.path));
     }
     return paths;
   };
-  return {*store, schemas_of};
+  return {*store, paths_of};
 }
 
 SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)

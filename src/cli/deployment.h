@@ -3,15 +3,24 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/config_flags.h"
 #include "cli/verbs.h"
+#include "registry/manifest.h"
 #include "source/deployments.h"
 
 namespace funcd::cli {
 
 // Where a schema lies in the source: a sidecar names it from beside its function.
 [[nodiscard]] std::string schema_path(const std::string& function, const std::string& schema);
+// Those that a sidecar names, each once: a request and its response may have one.
+struct NamedSchema {
+  std::string name;
+  std::string path;  // as schema_path() says; one that begins with ".." leads out of the source
+};
+[[nodiscard]] std::vector<NamedSchema> schemas_of(const std::string& function,
+                                                  const registry::Manifest& manifest);
 
 // What deploy, canary, promote, rollback and revisions have in common: the source that they change,
 // the server that they wait for, and --json. Owned by the verb's action.

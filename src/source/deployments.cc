@@ -146,7 +146,8 @@ Result<Deployments::Files> Deployments::files_there(const std::string& name) {
   auto module = TRY(store_.get(name + std::string(kModuleSuffix), kFileBytesMax));
   if (!module) return files;
   const std::string path = name + std::string(kSidecarSuffix);
-  if (auto sidecar = TRY(store_.get(path, kFileBytesMax))) {
+  auto sidecar = TRY(store_.get(path, kFileBytesMax));
+  if (sidecar && !sidecar->bytes.empty()) {  // an empty one says the same as none
     for (const std::string& schema : schemas_of_(name, sidecar->bytes)) {
       if (auto there = TRY(store_.get(schema, kFileBytesMax))) {
         files.push_back({schema, std::move(there->bytes)});

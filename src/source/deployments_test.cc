@@ -221,6 +221,19 @@ TEST_F(DeploymentsTest, HalfADeploymentIsNoVersion) {
   EXPECT_EQ((*deployments_.read("hello"))->revisions.size(), 2U);
 }
 
+// Nor half a way back to one without a sidecar, whose place an empty one takes.
+TEST_F(DeploymentsTest, HalfARollbackIsNoVersionEither) {
+  ASSERT_TRUE(deploy("one"));
+  ASSERT_TRUE(deployments_.deploy("hello", files("two", "x = 2\n"), {}, nullptr));
+  store_.dies_before = "hello.wasm";
+  EXPECT_FALSE(deployments_.roll_back("hello", {}));
+  store_.dies_before.clear();
+  EXPECT_EQ(store_.files["hello.wasm"] + store_.files["hello.toml"], "two");
+  ASSERT_TRUE(deployments_.roll_back("hello", 1));
+  EXPECT_EQ(store_.files["hello.wasm"], "one");
+  EXPECT_EQ((*deployments_.read("hello"))->revisions.size(), 2U);
+}
+
 TEST_F(DeploymentsTest, AnotherFunctionsSchemaIsNotReplaced) {
   store_.files["item.schema.json"] = "{}";
   Deployments::Files both = files("one", "x = 1\n");
