@@ -1,6 +1,7 @@
 //! Components: what they are linked to, and which of their exports answers requests.
 
 use crate::engine::Calls;
+use crate::fold::access::LEFT;
 use crate::host::{GuestPointer, Host};
 use crate::http_spare::Renewal;
 use crate::outbound::Hooks;
@@ -16,7 +17,7 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
-use wasmtime_wasi_http::p2::types::HostResponseOutparam;
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::{FieldMap, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -81,20 +82,49 @@ impl ComponentGuest {
         }
     }
 
-    /// After a run: how many of the host's resources it has had in hand at once. `None` where these were
-    /// more than `most`, or it has some still: the next guest cannot have what is left.
-    pub fn rest(&mut self, most: u32) -> Option<u32> {
+    /// After a run: what it has had of the host's, and has still. `None` where that is more than `most` at once,
+    /// or something that it cannot be rid of: the next guest cannot have what is left.
+    pub fn rest(&mut self, most: u32) -> Option<Rest> {
         self.wasi = None;
-        let mut table = std::mem::replace(&mut self.table, new_table());
-        if !table.is_empty() || self.hooks.is_sending() {
+        let left = self.left()?;
+        if self.hooks.is_sending() {
             return None;
         }
         // The table gives its places out again before it grows.
-        table.set_max_capacity(0);
-        (0..=most).find(|_| table.push(()).is_err())
+        self.table.set_max_capacity(0);
+        let free = (0..=most).find(|_| self.table.push(()).is_err())?;
+        let count = free + left.iter().map(|kind| kind.count_ones()).sum::<u32>();
+        (count <= most).then_some(Rest { count, left })
     }
 
-    /// After `rest` and before another run, which mounts nothing.
+    /// Of each kind in `LEFT`: bits for those that the guest still has in hand.
+    fn left(&mut self) -> Option<[u64; LEFT.len()]> {
+        let mut left = [0; LEFT.len()];
+        if self.table.is_empty() {
+            return Some(left);
+        }
+        for place in 0..u64::BITS {
+            let Ok(entry) = self.table.get_any_mut(place) else { continue };
+            let kind = if entry.is::<HostIncomingRequest>() {
+                0
+            } else if entry.is::<FieldMap>() {
+                1
+            } else {
+                return None;
+            };
+            left[kind] |= 1 << place;
+        }
+        let seen: u32 = left.iter().map(|kind| kind.count_ones()).sum();
+        (self.table.iter_mut().count() == seen as usize).then_some(left)
+    }
+
+    /// After `rest`: whether nothing is left of the run. The next one finds a table that none has used.
+    pub fn is_at_rest(&mut self) -> bool {
+        let mut table = std::mem::replace(&mut self.table, new_table());
+        table.iter_mut().all(|entry| entry.is::<()>())
+    }
+
+    /// At rest, before another run, which mounts nothing.
     pub fn begin(
         &mut self,
         pointer: GuestPointer,
@@ -106,6 +136,16 @@ impl ComponentGuest {
         self.hooks.begin(surroundings.outbound.clone());
         self.surroundings = surroundings;
     }
+}
+
+/// What a run has left.
+pub struct Rest {
+    /// How many of the host's resources it has had in hand at once.
+    pub count: u32,
+    /// Of each kind in `LEFT` those that it has still. Bit 0 is the first of the host's resources, whose handle
+    /// is 1 where both were given out in the same order; that is not known, but a handle of another kind is
+    /// not taken for it.
+    pub left: [u64; LEFT.len()],
 }
 
 fn new_table() -> ResourceTable {

@@ -12,7 +12,7 @@
 //! imports what is lowered as it is. The component's own half, which says what it imports and
 //! exports, stays byte for byte as it was. A component of another shape is left as it is.
 
-mod access;
+pub mod access;
 mod member;
 mod merge;
 mod shape;
@@ -31,7 +31,7 @@ use wasmtime::{Result, bail};
 /// Functions of the merged module that are lifted, and allocators, at the most.
 const PLACES_MAX: usize = 256;
 /// What is made of a component, told apart from what other versions of this make of it.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Whether instances of the result can be made as good as new.
 #[derive(Clone, Copy, PartialEq)]
@@ -66,7 +66,10 @@ pub fn folded(wasm: &[u8], instances: Instances) -> Result<Vec<u8>> {
     }
     let out = Component::new();
     let folded = Writer { plan, lifts, instances, out, lowered: 0, exported: None }.write(wasm)?;
-    if instances == Instances::Renewed { access::with_access(folded) } else { Ok(folded) }
+    match instances {
+        Instances::Used => Ok(folded),
+        Instances::Renewed => access::with_access(folded, shape.http_types),
+    }
 }
 
 /// The memory that functions are lowered with.

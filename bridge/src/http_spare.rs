@@ -2,9 +2,10 @@
 //!
 //! Beside what is in its modules, an instance of a component has a table of handles. Those that a guest
 //! has in hand are the host's resources, each of which has its place in the store's table: where that is
-//! empty after a run, the guest holds none. What is left is the order in which numbers are given out
-//! again, which is the last run's. A run has changed it among the first numbers only, of which there are
-//! no more than resources of the host's at once: so these are put in order.
+//! empty after a run, the guest holds none. Of what it holds, requests and fields are dropped for it. What is
+//! left is the order in which numbers are given out again, which is the last run's. A run has changed it among
+//! the first numbers only, of which there are no more than resources of the host's at once: so these are put in
+//! order.
 
 use crate::component::ComponentGuest;
 use crate::entry::{FIRST_BYTES, MEMORY_BYTES, ORDER_HANDLES};
@@ -25,7 +26,7 @@ const NEVER: u64 = 1 << 48;
 pub struct Entry {
     pub proxy: Proxy,
     memory: TypedFunc<(), (WasmList<u8>,)>,
-    order: TypedFunc<(u32,), ()>,
+    order: TypedFunc<(u32, u64, u64), ()>,
 }
 
 /// How instances of one component are made as good as new.
@@ -61,7 +62,8 @@ impl Renewal {
             let (first,) = first.call_async(&mut *store, ()).await?;
             let place = place_of(store, &memory).await?;
             unsafe { place.base.cast::<u64>().write_unaligned(first) };
-            program.image.get_or_init(|| unsafe { Image::of(place, program.host) });
+            let code = pre.instance_pre().component().image_range();
+            program.image.get_or_init(|| unsafe { Image::of(place, code, program.host) });
         }
         let memory_bytes = store.data_mut().limiter.memory_bytes();
         Ok(Kept::new(Entry { proxy, memory, order }, None, memory_bytes))
@@ -123,14 +125,16 @@ impl Turn {
     pub async fn leave(mut self, mut store: Store<ComponentGuest>, mut kept: Box<Kept<Entry>>) {
         let guest = store.data_mut();
         let memory_bytes = guest.limiter.memory_bytes();
-        let resources = guest.rest(RESOURCES_MAX);
-        let (Some(resources), true) = (resources, memory_bytes == kept.memory_bytes) else {
+        let rest = guest.rest(RESOURCES_MAX);
+        let (Some(rest), true) = (rest, memory_bytes == kept.memory_bytes) else {
             self.program.was_not_renewed();
             return;
         };
         // What is called now is ours and short, and the run's time is none of its affair.
         store.set_epoch_deadline(NEVER);
-        if kept.entry.order.call_async(&mut store, (resources,)).await.is_err() {
+        let [requests, fields] = rest.left;
+        let ordered = kept.entry.order.call_async(&mut store, (rest.count, requests, fields)).await;
+        if ordered.is_err() || !store.data_mut().is_at_rest() {
             self.program.was_not_renewed();
             return;
         }

@@ -20,7 +20,7 @@ pub struct Program {
     pub host: &'static Host,
     pub code: Code,
     /// What the memory of its instances begins with, once that is known and where they can be made as good
-    /// as new; `None` where that is too much to keep.
+    /// as new; `None` where that is too large.
     pub image: OnceLock<Option<Image>>,
     failures: AtomicU32,
     passed_over: AtomicU32,

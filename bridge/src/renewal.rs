@@ -1,6 +1,7 @@
 //! An instance made as good as new: its memory is written back to what it began with.
 
 use crate::host::Host;
+use object::{Object, ObjectSection};
 use rustix::mm::{Advice, madvise};
 use std::ops::Range;
 
@@ -16,9 +17,10 @@ pub struct Region {
 /// With more than these a memory is not written back.
 const REGIONS_MAX: usize = 256;
 const PAGE_BYTES: usize = 4 << 10;
-/// Larger memories are not looked through, and more of one not kept.
+/// Of compiled code, which is an ELF file: what memories begin with.
+const DATA_SECTION: &str = ".rodata.wasm";
+/// Larger memories are not looked through.
 const MEMORY_BYTES_MAX: usize = 16 << 20;
-const IMAGE_BYTES_MAX: usize = 4 << 20;
 /// To look through a memory up to this size takes as long as to ask for the thread's page faults.
 const LOOKED_THROUGH_BYTES: usize = 512 << 10;
 
@@ -36,44 +38,72 @@ unsafe impl Send for Place {}
 pub struct Image {
     /// Runs of pages, in ascending order: where in memory they are, and in `bytes`.
     runs: Vec<(Range<usize>, usize)>,
-    bytes: Vec<u8>,
+    bytes: ImageBytes,
 }
 
+enum ImageBytes {
+    Copied(Vec<u8>),
+    /// A part of the program's compiled code, whose owner is the image's.
+    Compiled(*const [u8]),
+}
+
+// Nobody writes to compiled code.
+unsafe impl Send for ImageBytes {}
+unsafe impl Sync for ImageBytes {}
+
 impl Image {
-    /// Of a memory that no run has had yet; `None` when it is too large to keep a second time.
+    /// Of a memory that no run has had yet; `None` when it is too large. `code` is what its program is
+    /// compiled to, as it is mapped.
     ///
     /// # Safety
-    /// The memory is there, and nothing else uses it.
-    pub unsafe fn of(place: Place, host: &Host) -> Option<Image> {
+    /// The memory is there, and nothing else uses it. The code is there as long as the image is.
+    pub unsafe fn of(place: Place, code: Range<*const u8>, host: &Host) -> Option<Image> {
         if place.bytes > MEMORY_BYTES_MAX {
             return None;
         }
-        let image = unsafe { Image::read(place) };
-        unsafe { drop_unwritten(place, host) };
-        image
-    }
-
-    unsafe fn read(place: Place) -> Option<Image> {
         let memory = unsafe { std::slice::from_raw_parts(place.base, place.bytes) };
-        let mut image = Image { runs: Vec::new(), bytes: Vec::new() };
-        for (index, page) in memory.chunks(PAGE_BYTES).enumerate() {
-            if page.iter().any(|byte| *byte != 0) {
-                image.add(index * PAGE_BYTES, page);
-            }
-            if image.bytes.len() > IMAGE_BYTES_MAX {
-                return None;
-            }
-        }
-        image.bytes.shrink_to_fit();
+        let bytes = unsafe { code.end.offset_from(code.start) } as usize;
+        let code = unsafe { std::slice::from_raw_parts(code.start, bytes) };
+        let runs = runs_of(memory);
+        let image =
+            Image::within(code, memory, &runs).unwrap_or_else(|| Image::copied(memory, runs));
+        unsafe { drop_unwritten(place, host) };
         Some(image)
     }
 
-    fn add(&mut self, start: usize, page: &[u8]) {
-        match self.runs.last_mut() {
-            Some((run, _)) if run.end == start => run.end += page.len(),
-            _ => self.runs.push((start..start + page.len(), self.bytes.len())),
+    /// Where the program has it whole, page for page, as it has what its instances map copy-on-write.
+    fn within(code: &[u8], memory: &[u8], runs: &[Range<usize>]) -> Option<Image> {
+        let origin = runs.first()?.start;
+        let page = memory.get(origin..origin + PAGE_BYTES)?;
+        let code = object::File::parse(code).ok()?;
+        let data = code.section_by_name(DATA_SECTION)?.data().ok()?;
+        let is_at = |start: usize| {
+            runs.iter().all(|run| {
+                let place = start + run.start - origin..start + run.end - origin;
+                data.get(place) == Some(&memory[run.clone()])
+            })
+        };
+        let mut pages = (0..).step_by(PAGE_BYTES).zip(data.chunks_exact(PAGE_BYTES));
+        let (start, _) = pages.find(|(start, found)| *found == page && is_at(*start))?;
+        let runs = runs.iter().map(|run| (run.clone(), start + run.start - origin)).collect();
+        Some(Image { runs, bytes: ImageBytes::Compiled(data) })
+    }
+
+    fn copied(memory: &[u8], runs: Vec<Range<usize>>) -> Image {
+        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        for run in &runs {
+            places.push(bytes.len());
+            bytes.extend_from_slice(&memory[run.clone()]);
         }
-        self.bytes.extend_from_slice(page);
+        bytes.shrink_to_fit();
+        Image { runs: runs.into_iter().zip(places).collect(), bytes: ImageBytes::Copied(bytes) }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            ImageBytes::Copied(bytes) => bytes,
+            ImageBytes::Compiled(bytes) => unsafe { &**bytes },
+        }
     }
 
     /// Writes back a part of the memory.
@@ -87,11 +117,27 @@ impl Image {
             let (from, to) = (run.start.max(at), run.end.min(part.end));
             memory[at..from].fill(0);
             let bytes = bytes + from - run.start;
-            memory[from..to].copy_from_slice(&self.bytes[bytes..bytes + to - from]);
+            memory[from..to].copy_from_slice(&self.bytes()[bytes..bytes + to - from]);
             at = to;
         }
         memory[at..part.end].fill(0);
     }
+}
+
+/// Runs of pages that are not zero.
+fn runs_of(memory: &[u8]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (index, page) in memory.chunks(PAGE_BYTES).enumerate() {
+        let start = index * PAGE_BYTES;
+        if page.iter().all(|byte| *byte == 0) {
+            continue;
+        }
+        match runs.last_mut() {
+            Some(run) if run.end == start => run.end += page.len(),
+            _ => runs.push(start..start + page.len()),
+        }
+    }
+    runs
 }
 
 /// The pages of a memory that may hold something else than what it began with; `None` where the kernel

@@ -317,7 +317,8 @@ impl Fresh {
         let memory = memory.and_then(Extern::into_memory);
         let place = memory
             .map(|memory| Place { base: memory.data_ptr(&store), bytes: memory.data_size(&store) });
-        let image = || place.and_then(|place| unsafe { Image::of(place, program.host) });
+        let code = self.pre.module().image_range();
+        let image = || place.and_then(|place| unsafe { Image::of(place, code, program.host) });
         program.image.get_or_init(image);
         store.data_mut().memory = memory;
         let start = instance.get_module_export(&mut store, self.start);

@@ -294,7 +294,7 @@ impl<'s, 'a> Plan<'s, 'a> {
 }
 
 /// Of a memory that is shown. A list of more bytes than 16 MiB is not taken from a guest.
-const MEMORY_PAGES_MAX: u64 = 128;
+const MEMORY_PAGES_MAX: u64 = 256;
 const AT_ZERO: MemArg = MemArg { offset: 0, align: 2, memory_index: 0 };
 const PAGE_BITS: i32 = 16;
 

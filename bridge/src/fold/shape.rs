@@ -49,6 +49,9 @@ pub struct Shape<'a> {
     /// Lowered functions and droppers of resources, in their order.
     pub canonical: Vec<CanonicalFunction>,
     pub lifted: Vec<CanonicalFunction>,
+    /// Instances of the component's own half so far, and which of them is `wasi:http/types` of 0.2.
+    component_instances: u32,
+    pub http_types: Option<u32>,
 }
 
 impl<'a> Shape<'a> {
@@ -98,18 +101,24 @@ impl<'a> Shape<'a> {
             }
             Payload::ComponentImportSection(imports) => {
                 for import in imports {
-                    if matches!(import?.ty, ComponentTypeRef::Module(_)) {
-                        bail!("it imports a core module");
+                    let import = import?;
+                    match import.ty {
+                        ComponentTypeRef::Module(_) => bail!("it imports a core module"),
+                        ComponentTypeRef::Instance(_) => self.add_instance(import.name.name),
+                        _ => {}
                     }
                 }
             }
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
-                    check_kind(export?.kind)?;
+                    let export = export?;
+                    check_kind(export.kind)?;
+                    self.count_instance(export.kind);
                 }
             }
             Payload::ComponentInstanceSection(instances) => {
                 for instance in instances {
+                    self.component_instances += 1;
                     match instance? {
                         ComponentInstance::Instantiate { args, .. } => {
                             args.iter().try_for_each(|argument| check_kind(argument.kind))?;
@@ -125,6 +134,17 @@ impl<'a> Shape<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn add_instance(&mut self, import: &str) {
+        if import.starts_with("wasi:http/types@0.2.") {
+            self.http_types = Some(self.component_instances);
+        }
+        self.component_instances += 1;
+    }
+
+    fn count_instance(&mut self, kind: ComponentExternalKind) {
+        self.component_instances += u32::from(kind == ComponentExternalKind::Instance);
     }
 
     fn read_instance(&mut self, instance: Instance<'a>) -> Result<()> {
@@ -164,7 +184,10 @@ impl<'a> Shape<'a> {
                 list.push((instance_index, name));
                 Ok(())
             }
-            ComponentAlias::InstanceExport { kind, .. } => check_kind(kind),
+            ComponentAlias::InstanceExport { kind, .. } => {
+                self.count_instance(kind);
+                check_kind(kind)
+            }
             ComponentAlias::Outer { kind, .. } => check_outer(kind),
         }
     }
