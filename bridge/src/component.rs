@@ -6,6 +6,7 @@ use crate::host::{GuestPointer, Host};
 use crate::http_spare::Renewal;
 use crate::outbound::Hooks;
 use crate::program::Program;
+use crate::renewal::MEMORY_BYTES_MAX;
 use crate::snapshot;
 use crate::surroundings::Surroundings;
 use crate::task::Limiter;
@@ -25,8 +26,9 @@ use wasmtime_wasi_http::{FieldMap, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 const FIELD_BYTES_MAX: usize = 128 << 10;
 /// Resources of the host that one guest may hold at once.
 const RESOURCES_MAX: usize = 16 << 10;
-/// What one call of the host may make it copy.
-const HOSTCALL_BYTES_MAX: usize = 16 << 20;
+/// What one call of the host may make it copy, and the largest list that a guest may give it: a whole memory
+/// that is written back is one.
+const HOSTCALL_BYTES_MAX: usize = MEMORY_BYTES_MAX;
 
 /// `FB_ASKED_CLOCK` and so on.
 const ASKED_CLOCK: u32 = 1;
@@ -99,7 +101,7 @@ impl ComponentGuest {
 
     /// Of each kind in `LEFT`: bits for those that the guest still has in hand.
     fn left(&mut self) -> Option<[u64; LEFT.len()]> {
-        let mut left = [0; LEFT.len()];
+        let (mut left, mut seen) = ([0; LEFT.len()], 0);
         if self.table.is_empty() {
             return Some(left);
         }
@@ -113,9 +115,9 @@ impl ComponentGuest {
                 return None;
             };
             left[kind] |= 1 << place;
+            seen += 1;
         }
-        let seen: u32 = left.iter().map(|kind| kind.count_ones()).sum();
-        (self.table.iter_mut().count() == seen as usize).then_some(left)
+        (self.table.iter_mut().count() == seen).then_some(left)
     }
 
     /// After `rest`: whether nothing is left of the run. The next one finds a table that none has used.

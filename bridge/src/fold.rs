@@ -68,7 +68,7 @@ pub fn folded(wasm: &[u8], instances: Instances) -> Result<Vec<u8>> {
     let folded = Writer { plan, lifts, instances, out, lowered: 0, exported: None }.write(wasm)?;
     match instances {
         Instances::Used => Ok(folded),
-        Instances::Renewed => access::with_access(folded, shape.http_types),
+        Instances::Renewed => access::with_access(folded, shape.left),
     }
 }
 

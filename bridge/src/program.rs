@@ -18,10 +18,11 @@ pub struct Program {
     pub id: u64,
     pub engine: Engine,
     pub host: &'static Host,
-    pub code: Code,
     /// What the memory of its instances begins with, once that is known and where they can be made as good
     /// as new; `None` where that is too large.
     pub image: OnceLock<Option<Image>>,
+    /// Behind the image, which may be a part of it.
+    pub code: Code,
     failures: AtomicU32,
     passed_over: AtomicU32,
 }

@@ -20,7 +20,9 @@ const PAGE_BYTES: usize = 4 << 10;
 /// Of compiled code, which is an ELF file: what memories begin with.
 const DATA_SECTION: &str = ".rodata.wasm";
 /// Larger memories are not looked through.
-const MEMORY_BYTES_MAX: usize = 16 << 20;
+pub const MEMORY_BYTES_MAX: usize = 16 << 20;
+/// More than this is not kept a second time.
+const COPIED_BYTES_MAX: usize = 4 << 20;
 /// To look through a memory up to this size takes as long as to ask for the thread's page faults.
 const LOOKED_THROUGH_BYTES: usize = 512 << 10;
 
@@ -65,38 +67,40 @@ impl Image {
         let bytes = unsafe { code.end.offset_from(code.start) } as usize;
         let code = unsafe { std::slice::from_raw_parts(code.start, bytes) };
         let runs = runs_of(memory);
-        let image =
-            Image::within(code, memory, &runs).unwrap_or_else(|| Image::copied(memory, runs));
+        let image = Image::within(code, memory, &runs).or_else(|| Image::copied(memory, runs));
         unsafe { drop_unwritten(place, host) };
-        Some(image)
+        image
     }
 
-    /// Where the program has it whole, page for page, as it has what its instances map copy-on-write.
+    /// Where the program has it whole, page for page, as it has what its instances map copy-on-write: that is
+    /// the first of its data.
     fn within(code: &[u8], memory: &[u8], runs: &[Range<usize>]) -> Option<Image> {
         let origin = runs.first()?.start;
-        let page = memory.get(origin..origin + PAGE_BYTES)?;
         let code = object::File::parse(code).ok()?;
         let data = code.section_by_name(DATA_SECTION)?.data().ok()?;
-        let is_at = |start: usize| {
-            runs.iter().all(|run| {
-                let place = start + run.start - origin..start + run.end - origin;
-                data.get(place) == Some(&memory[run.clone()])
-            })
+        let is_there = |run: &Range<usize>| {
+            data.get(run.start - origin..run.end - origin) == Some(&memory[run.clone()])
         };
-        let mut pages = (0..).step_by(PAGE_BYTES).zip(data.chunks_exact(PAGE_BYTES));
-        let (start, _) = pages.find(|(start, found)| *found == page && is_at(*start))?;
-        let runs = runs.iter().map(|run| (run.clone(), start + run.start - origin)).collect();
-        Some(Image { runs, bytes: ImageBytes::Compiled(data) })
+        runs.iter().all(is_there).then(|| Image {
+            runs: runs.iter().map(|run| (run.clone(), run.start - origin)).collect(),
+            bytes: ImageBytes::Compiled(data),
+        })
     }
 
-    fn copied(memory: &[u8], runs: Vec<Range<usize>>) -> Image {
+    fn copied(memory: &[u8], runs: Vec<Range<usize>>) -> Option<Image> {
+        if runs.iter().map(|run| run.len()).sum::<usize>() > COPIED_BYTES_MAX {
+            return None;
+        }
         let (mut bytes, mut places) = (Vec::new(), Vec::new());
         for run in &runs {
             places.push(bytes.len());
             bytes.extend_from_slice(&memory[run.clone()]);
         }
         bytes.shrink_to_fit();
-        Image { runs: runs.into_iter().zip(places).collect(), bytes: ImageBytes::Copied(bytes) }
+        Some(Image {
+            runs: runs.into_iter().zip(places).collect(),
+            bytes: ImageBytes::Copied(bytes),
+        })
     }
 
     fn bytes(&self) -> &[u8] {

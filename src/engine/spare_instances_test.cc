@@ -235,18 +235,24 @@ TEST_F(SpareInstancesTest, NorWhatHasMoreGlobalsThanAreSet) {
   EXPECT_EQ(left_by(program_of(fields + "(global (mut i32) (i32.const 0))")), 0U);
 }
 
-TEST_F(SpareInstancesTest, NorWhatIsTooLargeToBeLookedThrough) {
-  const auto left = [this](int pages, int kept_pages) {
+TEST_F(SpareInstancesTest, NorWhatIsTooLargeToKeepASecondTime) {
+  constexpr std::string_view kMapped = "(i32.const {})";
+  // Computed only when it is instantiated, so the compiled program has no image of it.
+  constexpr std::string_view kCopied = "(offset (i32.add (i32.const 0) (i32.const {})))";
+  const auto left = [this](int pages, int kept_pages, std::string_view offset) {
     std::string data;
     for (int i = 0; i < kept_pages; ++i) {
-      fmt::format_to(std::back_inserter(data), R"((data (i32.const {}) "\01"))", i * 4096);
+      const std::string at = fmt::format(fmt::runtime(offset), i * 4096);
+      fmt::format_to(std::back_inserter(data), R"((data {} "\01"))", at);
     }
     return left_by(program_of(
         fmt::format(R"((memory (export "memory") {}) {} (func (export "_start")))", pages, data)));
   };
-  EXPECT_EQ(left(256, 0), 1U);
-  EXPECT_EQ(left(257, 0), 0U);
-  EXPECT_EQ(left(256, 2000), 1U);
+  EXPECT_EQ(left(256, 0, kMapped), 1U);
+  EXPECT_EQ(left(257, 0, kMapped), 0U);
+  EXPECT_EQ(left(256, 1025, kMapped), 1U);
+  EXPECT_EQ(left(256, 1024, kCopied), 1U);
+  EXPECT_EQ(left(256, 1025, kCopied), 0U);
 }
 
 TEST_F(SpareInstancesTest, NorWhatHasAMemoryThatNobodyCanSee) {

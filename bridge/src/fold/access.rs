@@ -23,9 +23,22 @@ pub const LEFT: [&str; 2] = ["incoming-request", "fields"];
 const ORDERER: &str = r#"(module
   (import "" "take" (func $take (param i32) (result i32)))
   (import "" "give" (func $give (param i32)))
-  IMPORTS
-  (func (export "order") (param $count i32) (param $left_0 i64) (param $left_1 i64) (local $left i32)
-    DROPS
+  (import "" "incoming-request" (func $drop_request (param i32)))
+  (import "" "fields" (func $drop_fields (param i32)))
+  (func $drop (param $left i64) (param $are_fields i32) (local $handle i32)
+    (loop $next
+      (if (i64.ne (local.get $left) (i64.const 0))
+        (then
+          (local.set $handle (i32.add (i32.wrap_i64 (i64.ctz (local.get $left))) (i32.const 1)))
+          (if (local.get $are_fields)
+            (then (call $drop_fields (local.get $handle)))
+            (else (call $drop_request (local.get $handle))))
+          (local.set $left (i64.and (local.get $left) (i64.sub (local.get $left) (i64.const 1))))
+          (br $next)))))
+  (func (export "order") (param $count i32) (param $requests i64) (param $fields i64)
+    (local $left i32)
+    (call $drop (local.get $requests) (i32.const 0))
+    (call $drop (local.get $fields) (i32.const 1))
     (local.set $left (local.get $count))
     (block $all_taken
       (loop $next
@@ -40,36 +53,11 @@ const ORDERER: &str = r#"(module
           (local.set $count (i32.sub (local.get $count) (i32.const 1)))
           (br $next))))))"#;
 
-const IMPORT: &str = r#"(import "" "drop_KIND" (func $drop_KIND (param i32)))"#;
-const DROP: &str = "
-    (loop $next
-      (if (i64.ne (local.get $left_KIND) (i64.const 0))
-        (then
-          (call $drop_KIND (i32.add (i32.wrap_i64 (i64.ctz (local.get $left_KIND))) (i32.const 1)))
-          (local.set $left_KIND
-            (i64.and (local.get $left_KIND) (i64.sub (local.get $left_KIND) (i64.const 1))))
-          (br $next))))";
-
-/// For a component that knows of these kinds only.
-fn orderer(kinds: &[usize]) -> Result<Vec<u8>> {
-    let for_each = |text: &str| -> String {
-        kinds.iter().map(|kind| text.replace("KIND", &kind.to_string())).collect()
-    };
-    let text = ORDERER.replace("IMPORTS", &for_each(IMPORT)).replace("DROPS", &for_each(DROP));
-    Ok(wat::parse_str(text)?)
-}
-
 /// The same component with three functions more: two of its keeper, and that which puts handles in order.
-/// `http_types` is the instance of `wasi:http/types` that it imports.
-pub fn with_access(mut folded: Vec<u8>, http_types: Option<u32>) -> Result<Vec<u8>> {
+/// `left` are the instances that have the kinds in `LEFT`.
+pub fn with_access(mut folded: Vec<u8>, left: [Option<u32>; LEFT.len()]) -> Result<Vec<u8>> {
     let all = Validator::new_with_features(WasmFeatures::default()).validate_all(&folded)?;
     let all = all.as_ref();
-    let knows = |kind: &usize| {
-        http_types.is_some_and(|instance| {
-            all[all.component_instance_at(instance)].exports.contains_key(LEFT[*kind])
-        })
-    };
-    let kinds: Vec<usize> = (0..LEFT.len()).filter(knows).collect();
     let (core, function) = (all.function_count(), all.component_function_count());
     let (module, instance) = (all.module_count(), all.core_instance_count());
     let handle = all.component_type_count();
@@ -85,28 +73,36 @@ pub fn with_access(mut folded: Vec<u8>, http_types: Option<u32>) -> Result<Vec<u
         .function()
         .params([
             ("count", PrimitiveValType::U32),
-            ("left-0", PrimitiveValType::U64),
-            ("left-1", PrimitiveValType::U64),
+            ("requests", PrimitiveValType::U64),
+            ("fields", PrimitiveValType::U64),
         ])
         .result(None);
 
-    let mut kinds_of_http = ComponentAliasSection::new();
-    let mut handles = CanonicalFunctionSection::new();
+    let (mut kinds, mut handles) = (ComponentAliasSection::new(), CanonicalFunctionSection::new());
     handles.resource_new(handle).resource_drop(handle);
-    let mut given = vec![("take".to_owned(), core), ("give".to_owned(), core + 1)];
-    for ((place, kind), ty) in (core + 2..).zip(&kinds).zip(handle + 5..) {
-        let instance = http_types.expect("knows the kind");
-        let (name, kind_of_item) = (LEFT[*kind], ComponentExportKind::Type);
-        kinds_of_http.alias(Alias::InstanceExport { instance, kind: kind_of_item, name });
+    let (take, give) = (core, core + 1);
+    // What it does not know it never has in hand, and there is nothing to drop.
+    let mut drops = [give; LEFT.len()];
+    let known = LEFT.iter().zip(left).zip(&mut drops);
+    let known = known.filter_map(|((name, instance), drop)| Some((name, instance?, drop)));
+    let mut lifted = core + 2;
+    for (ty, (name, instance, drop)) in (handle + 5..).zip(known) {
+        kinds.alias(Alias::InstanceExport { instance, kind: ComponentExportKind::Type, name });
         handles.resource_drop(ty);
-        given.push((format!("drop_{kind}"), place));
+        *drop = lifted;
+        lifted += 1;
     }
-    let orderer = orderer(&kinds)?;
+    let orderer = wat::parse_str(ORDERER)?;
     let orderer = RawSection { id: ComponentSectionId::CoreModule.into(), data: &orderer };
     let mut instances = InstanceSection::new();
-    let lifted = core + given.len() as u32;
-    instances
-        .export_items(given.iter().map(|(name, place)| (name.as_str(), ExportKind::Func, *place)));
+    let [incoming_request, fields] = drops;
+    let given = [
+        ("take", take),
+        ("give", give),
+        ("incoming-request", incoming_request),
+        ("fields", fields),
+    ];
+    instances.export_items(given.map(|(name, place)| (name, ExportKind::Func, place)));
     instances.instantiate(module, [("", ModuleArg::Instance(instance))]);
 
     let mut aliases = ComponentAliasSection::new();
@@ -124,7 +120,7 @@ pub fn with_access(mut folded: Vec<u8>, http_types: Option<u32>) -> Result<Vec<u
     }
 
     types.append_to_component(&mut folded);
-    kinds_of_http.append_to_component(&mut folded);
+    kinds.append_to_component(&mut folded);
     handles.append_to_component(&mut folded);
     orderer.append_to_component(&mut folded);
     instances.append_to_component(&mut folded);

@@ -12,6 +12,7 @@ use wasmtime::{Error, Result, bail};
 
 use super::member::Module;
 use super::shape::{Origin, Shape, cut_short};
+use crate::renewal::MEMORY_BYTES_MAX;
 
 /// How the modules that are made name what passes between them.
 pub const KEEPER: &str = "keeper";
@@ -293,8 +294,8 @@ impl<'s, 'a> Plan<'s, 'a> {
     }
 }
 
-/// Of a memory that is shown. A list of more bytes than 16 MiB is not taken from a guest.
-const MEMORY_PAGES_MAX: u64 = 256;
+/// Of a memory that is shown.
+const MEMORY_PAGES_MAX: u64 = (MEMORY_BYTES_MAX >> PAGE_BITS) as u64;
 const AT_ZERO: MemArg = MemArg { offset: 0, align: 2, memory_index: 0 };
 const PAGE_BITS: i32 = 16;
 

@@ -8,6 +8,7 @@ use wasmparser::{
 };
 use wasmtime::{Result, bail, format_err};
 
+use super::access::LEFT;
 use super::member::Module;
 
 /// Instances of one component at the most, and steps from an import to what it stands for.
@@ -49,9 +50,8 @@ pub struct Shape<'a> {
     /// Lowered functions and droppers of resources, in their order.
     pub canonical: Vec<CanonicalFunction>,
     pub lifted: Vec<CanonicalFunction>,
-    /// Instances of the component's own half so far, and which of them is `wasi:http/types` of 0.2.
-    component_instances: u32,
-    pub http_types: Option<u32>,
+    /// Instances from which the component takes the kinds in `LEFT`.
+    pub left: [Option<u32>; LEFT.len()],
 }
 
 impl<'a> Shape<'a> {
@@ -101,24 +101,18 @@ impl<'a> Shape<'a> {
             }
             Payload::ComponentImportSection(imports) => {
                 for import in imports {
-                    let import = import?;
-                    match import.ty {
-                        ComponentTypeRef::Module(_) => bail!("it imports a core module"),
-                        ComponentTypeRef::Instance(_) => self.add_instance(import.name.name),
-                        _ => {}
+                    if matches!(import?.ty, ComponentTypeRef::Module(_)) {
+                        bail!("it imports a core module");
                     }
                 }
             }
             Payload::ComponentExportSection(exports) => {
                 for export in exports {
-                    let export = export?;
-                    check_kind(export.kind)?;
-                    self.count_instance(export.kind);
+                    check_kind(export?.kind)?;
                 }
             }
             Payload::ComponentInstanceSection(instances) => {
                 for instance in instances {
-                    self.component_instances += 1;
                     match instance? {
                         ComponentInstance::Instantiate { args, .. } => {
                             args.iter().try_for_each(|argument| check_kind(argument.kind))?;
@@ -134,17 +128,6 @@ impl<'a> Shape<'a> {
             _ => {}
         }
         Ok(())
-    }
-
-    fn add_instance(&mut self, import: &str) {
-        if import.starts_with("wasi:http/types@0.2.") {
-            self.http_types = Some(self.component_instances);
-        }
-        self.component_instances += 1;
-    }
-
-    fn count_instance(&mut self, kind: ComponentExternalKind) {
-        self.component_instances += u32::from(kind == ComponentExternalKind::Instance);
     }
 
     fn read_instance(&mut self, instance: Instance<'a>) -> Result<()> {
@@ -184,8 +167,12 @@ impl<'a> Shape<'a> {
                 list.push((instance_index, name));
                 Ok(())
             }
-            ComponentAlias::InstanceExport { kind, .. } => {
-                self.count_instance(kind);
+            ComponentAlias::InstanceExport { kind, instance_index, name } => {
+                if kind == ComponentExternalKind::Type
+                    && let Some(place) = LEFT.iter().position(|left| *left == name)
+                {
+                    self.left[place] = Some(instance_index);
+                }
                 check_kind(kind)
             }
             ComponentAlias::Outer { kind, .. } => check_outer(kind),
