@@ -1,7 +1,7 @@
 //! Components: what they are linked to, and which of their exports answers requests.
 
 use crate::engine::Calls;
-use crate::fold::access::LEFT;
+use crate::fold::LEFT;
 use crate::host::{GuestPointer, Host};
 use crate::http_spare::Renewal;
 use crate::outbound::Hooks;
@@ -10,11 +10,13 @@ use crate::renewal::MEMORY_BYTES_MAX;
 use crate::snapshot;
 use crate::surroundings::Surroundings;
 use crate::task::Limiter;
+use std::any::Any;
 use std::sync::Arc;
 use wasmparser::{CanonicalFunction, CanonicalOption};
 use wasmtime::component::{self, HasData, InstancePre, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, Result, Store, UpdateDeadline, bail};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
@@ -107,14 +109,8 @@ impl ComponentGuest {
         }
         for place in 0..u64::BITS {
             let Ok(entry) = self.table.get_any_mut(place) else { continue };
-            let kind = if entry.is::<HostIncomingRequest>() {
-                0
-            } else if entry.is::<FieldMap>() {
-                1
-            } else {
-                return None;
-            };
-            left[kind] |= 1 << place;
+            let kind = kind_of(entry);
+            left[LEFT.iter().position(|left| *left == kind)?] |= 1 << place;
             seen += 1;
         }
         (self.table.iter_mut().count() == seen).then_some(left)
@@ -148,6 +144,23 @@ pub struct Rest {
     /// is 1 where both were given out in the same order; that is not known, but a handle of another kind is
     /// not taken for it.
     pub left: [u64; LEFT.len()],
+}
+
+/// What the guest holds, where it is one of those that are forgotten most.
+pub fn kind_of(entry: &mut dyn Any) -> &'static str {
+    if entry.is::<HostIncomingRequest>() {
+        "incoming-request"
+    } else if entry.is::<FieldMap>() {
+        "fields"
+    } else if entry.is::<DynPollable>() {
+        "pollable"
+    } else if entry.is::<DynInputStream>() {
+        "input-stream"
+    } else if entry.is::<DynOutputStream>() {
+        "output-stream"
+    } else {
+        "another"
+    }
 }
 
 fn new_table() -> ResourceTable {

@@ -12,12 +12,13 @@
 //! imports what is lowered as it is. The component's own half, which says what it imports and
 //! exports, stays byte for byte as it was. A component of another shape is left as it is.
 
-pub mod access;
+mod access;
 mod member;
 mod merge;
 mod shape;
 
 use crate::entry;
+pub use access::LEFT;
 use merge::{KEEPER, LOWERED, MEMORY, Plan};
 use shape::{Origin, Shape, cut_short, is_core, lift_of};
 use std::collections::BTreeSet;

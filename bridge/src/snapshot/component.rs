@@ -6,10 +6,9 @@
 //! snapshot: it would use a handle that is not there, or is another's.
 
 use super::image;
-use crate::component::{Component, ComponentGuest, Role, is_concurrent};
+use crate::component::{Component, ComponentGuest, Role, is_concurrent, kind_of};
 use crate::engine::BridgeEngine;
 use crate::program::{Code, Program};
-use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -25,9 +24,6 @@ use wasmparser::{
 };
 use wasmtime::component::{self, Instance, WasmList, types::ComponentItem};
 use wasmtime::{Error, Result, Store, Trap, Val, bail};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
-use wasmtime_wasi_http::FieldMap;
-use wasmtime_wasi_http::p2::types::HostIncomingRequest;
 use wasmtime_wizer::{ComponentInstanceState, Wizer};
 
 /// The instance that the instrumented component exports: functions that read its memories and
@@ -108,23 +104,6 @@ impl ComponentBuild {
             bail!("its rewriting waits");
         };
         finish(&rewritten?, &asked)
-    }
-}
-
-/// What the guest holds, where it is one of those that are forgotten most.
-fn kind_of(entry: &mut dyn Any) -> &'static str {
-    if entry.is::<HostIncomingRequest>() {
-        "incoming-request"
-    } else if entry.is::<FieldMap>() {
-        "fields"
-    } else if entry.is::<DynPollable>() {
-        "pollable"
-    } else if entry.is::<DynInputStream>() {
-        "input-stream"
-    } else if entry.is::<DynOutputStream>() {
-        "output-stream"
-    } else {
-        "another"
     }
 }
 
