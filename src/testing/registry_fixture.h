@@ -97,7 +97,7 @@ class RegistryTest : public ::testing::Test {
 
   // Whether the condition comes true; asked again at each change.
   bool eventually(const std::function<bool()>& condition) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     std::unique_lock lock(mutex_);
     for (;;) {
       const int seen = changes_;

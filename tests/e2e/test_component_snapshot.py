@@ -9,7 +9,6 @@ from funcd.examples import component, language
 from funcd.waiting import wait_until
 
 WARM = "[snapshot]\nwarm = true\n"
-PUBLISHED_S_MAX = 300.0  # the optimizing compiler, beside all else that tests do
 
 
 def sidecar(path, more=""):
@@ -108,7 +107,7 @@ def test_snapshot_and_check_of_a_file(tmp_path):
 def warmed(serve_all, name):
     wasm, config = language(f"{name}/http")
     server = serve_all({f"{name}/http": (wasm, config + WARM)})
-    server.wait_state(f"{name}/http", "live", PUBLISHED_S_MAX)
+    server.wait_state(f"{name}/http", "live")
     return server
 
 

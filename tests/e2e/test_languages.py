@@ -15,7 +15,6 @@ LANGUAGES = ("rust", "javascript", "python")
 FAILED = {"rust": (500, "trap"), "javascript": (500, None), "python": (500, "trap")}
 ATE_TOO_MUCH = {"rust": (500, "memory-limit"), "javascript": (500, None),
                 "python": (500, "memory-limit")}
-PUBLISHED_S_MAX = 300.0  # the optimizing compiler, beside all else that tests do
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -23,7 +22,7 @@ def served(request, serve_all):
     """A server with one language's component, and which it is."""
     name = f"{request.param}/http"
     server = serve_all({name: language(name)})
-    server.wait_state(name, "live", PUBLISHED_S_MAX)
+    server.wait_state(name, "live")
     return server, request.param
 
 
@@ -110,7 +109,7 @@ def test_wws_in_rust(commands):
 
 def checked(path, cache) -> dict[str, dict]:
     """What `funcd check` says of each function in a folder."""
-    done = funcd("check", "--json", "--cache-dir", cache, path, timeout=PUBLISHED_S_MAX)
+    done = funcd("check", "--json", "--cache-dir", cache, path)
     assert done.returncode == 0, done.stderr or done.stdout
     return {each["function"]: each for each in json.loads(done.stdout)["files"]}
 

@@ -92,7 +92,6 @@ def test_off_keeps_all_in_memory(folder, start):
     assert loaded(second) == {"f0", "f1", "f2"}
 
 
-@pytest.mark.timeout(300)
 def test_no_request_fails_while_functions_come_and_go(folder, start):
     count, threads_max, unloads_wanted = 40, 6, 500
     put_many(folder, count)
@@ -188,7 +187,6 @@ def test_code_that_is_damaged_is_compiled_again(folder, start):
     server.stderr.wait_for("cache.damaged.*its content does not have its hash")
 
 
-@pytest.mark.timeout(300)
 def test_killed_at_any_time_it_comes_back_whole(folder, start):
     count = 30
     put_many(folder, count)

@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from funcd.bounds import COMPILED_S_MAX
+
 ROOT = Path(__file__).resolve().parents[2]
 # A report of any of these on stderr fails a test, whatever the exit code was.
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "ERROR: LeakSanitizer",
@@ -39,7 +41,7 @@ def check_stderr(text: str) -> None:
 
 
 def funcd(*arguments, stdin: bytes = b"", cwd: Path | None = None, env: dict | None = None,
-          timeout: float = 60.0, preexec=None) -> subprocess.CompletedProcess:
+          timeout: float = COMPILED_S_MAX, preexec=None) -> subprocess.CompletedProcess:
     """Runs a command to its end. stdout is bytes, stderr is text."""
     done = subprocess.run([find_binary(), *map(str, arguments)], input=stdin, cwd=cwd,
                           env=env or clean_environment(), capture_output=True, timeout=timeout,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from funcd.bounds import COMPILED_S_MAX
 from funcd.waiting import wait_until
 
 # Short, as many of them loop.
@@ -12,7 +13,7 @@ FLAGS = ("--limits-timeout", "150ms", "--limits-memory", "32MiB", "--limits-resp
 REASONS = {None, "trap", "exit", "time-limit", "memory-limit", "output-too-large", "bad-output"}
 
 
-def publish(server, folder, modules: list[Path], seconds: float = 60) -> list[str]:
+def publish(server, folder, modules: list[Path], seconds: float = COMPILED_S_MAX) -> list[str]:
     """Puts them there; the names of all, once each is live or refused with a reason."""
     for module in modules:
         folder.put(module.stem, module.read_bytes())

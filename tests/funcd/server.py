@@ -10,6 +10,7 @@ from pathlib import Path
 
 from funcd import client
 from funcd.binary import check_stderr, clean_environment, find_binary
+from funcd.bounds import COMPILED_S_MAX, DONE_S_MAX
 from funcd.folder import Folder
 from funcd.prometheus import Page
 from funcd.waiting import wait_until
@@ -43,7 +44,7 @@ class Output:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern: str, seconds: float = 20.0, *, since: int = 0) -> re.Match:
+    def wait_for(self, pattern: str, seconds: float = DONE_S_MAX, *, since: int = 0) -> re.Match:
         """The first line from number `since` on in which the pattern is found."""
         regex = re.compile(pattern)
 
@@ -93,8 +94,13 @@ class Server:
         found = self.stdout.wait_for(rf"{label} http://([\d.]+):(\d+)")
         return found.group(1), int(found.group(2))
 
-    def wait_ready(self, seconds: float = 60.0) -> "Server":
-        wait_until(lambda: self.admin("/readyz").status == 200, "/readyz is 200", seconds)
+    def wait_ready(self, seconds: float = COMPILED_S_MAX) -> "Server":
+        def ask():
+            return self.admin("/readyz").status == 200
+        try:
+            wait_until(ask, "/readyz is 200", seconds)
+        except AssertionError as failure:
+            raise AssertionError(f"{failure}; stderr:\n{self.stderr.text[-4000:]}") from None
         return self
 
     # Requests.
@@ -129,7 +135,7 @@ class Server:
         problems = self.admin("/v1/functions").json["problems"]
         return {each["path"]: each["message"] for each in problems}
 
-    def wait_state(self, name: str, state: str, seconds: float = 20.0) -> dict:
+    def wait_state(self, name: str, state: str, seconds: float = COMPILED_S_MAX) -> dict:
         def ask():
             function = self.functions().get(name)
             return function if function and function["state"] == state else None
@@ -138,14 +144,14 @@ class Server:
         except AssertionError as failure:
             raise AssertionError(f"{failure}; functions: {self.functions()}") from None
 
-    def wait_optimized(self, name: str, seconds: float = 60.0) -> dict:
+    def wait_optimized(self, name: str, seconds: float = COMPILED_S_MAX) -> dict:
         """Until optimized code runs, and lies in the cache."""
         def ask():
             function = self.functions().get(name)
             return function if function and function["code"] == "optimized" else None
         return wait_until(ask, f"{name} is optimized", seconds)
 
-    def wait_body(self, target: str, body: str | bytes, seconds: float = 20.0) -> None:
+    def wait_body(self, target: str, body: str | bytes, seconds: float = COMPILED_S_MAX) -> None:
         body = body.encode() if isinstance(body, str) else body
         wait_until(lambda: self.get(target).body == body, f"{target} answers {body[:80]!r}",
                    seconds)

@@ -4,6 +4,7 @@ import time
 from typing import Callable, TypeVar
 
 from funcd.binary import find_binary
+from funcd.bounds import DONE_S_MAX
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ def patience() -> int:
     return 5 if is_sanitized() else 1
 
 
-def wait_until(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+def wait_until(condition: Callable[[], T], what: str, seconds: float = DONE_S_MAX) -> T:
     """Asks again and again until the answer is true, and returns it; fails at the deadline."""
     seconds *= patience()
     deadline = time.monotonic() + seconds
