@@ -21,6 +21,7 @@ inline constexpr bool kIsCompilerMemoryBounded = true;
 
 // What compiling one artifact may take.
 struct CompilerLimits {
+  // Up to ten times that where others keep the processors busy.
   std::chrono::milliseconds timeout{120'000};
   std::uint64_t memory_bytes = 2ULL << 30;
 };
@@ -34,8 +35,8 @@ class CompilerProcess {
   CompilerProcess(std::string executable, const Engine& engine, CompilerLimits limits)
       : executable_(std::move(executable)), engine_(engine), limits_(limits) {}
 
-  // As Engine::compile(). Blocks the calling thread until it is done, for the limit's time at the
-  // most; ends at once with an error when stopped.
+  // As Engine::compile(). Blocks the calling thread until it is done, as long as the limit allows;
+  // ends at once with an error when stopped.
   [[nodiscard]] Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm,
                                                           Tier tier,
                                                           const std::stop_token& stop) const;

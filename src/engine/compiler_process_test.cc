@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "base/check.h"
@@ -86,6 +89,30 @@ TEST(CompilerProcess, EndsAtItsTimeLimit) {
   const auto code = compile(long_function(400'000), {.timeout = std::chrono::milliseconds(30)});
   ASSERT_FALSE(code);
   EXPECT_THAT(code.error().message, HasSubstr("longer than 0.03 s"));
+}
+
+// The only child of this process, once there is one.
+pid_t await_child() {
+  for (;;) {
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+      pid_t child = 0;
+      if (std::ifstream(thread.path() / "children") >> child) return child;
+    }
+  }
+}
+
+TEST(CompilerProcess, TimeWithoutAProcessorIsNotItsOwn) {
+  using std::chrono::milliseconds;
+  (void)the_engine();
+  const auto wasm = long_function(20'000);
+  const std::jthread others([] {
+    const pid_t compiler = await_child();
+    ::kill(compiler, SIGSTOP);
+    std::this_thread::sleep_for(milliseconds(1500));
+    ::kill(compiler, SIGCONT);
+  });
+  const auto code = compile(wasm, {.timeout = milliseconds(1000)});
+  EXPECT_TRUE(code) << code.error().message;
 }
 
 TEST(CompilerProcess, EndsAtItsMemoryLimit) {
