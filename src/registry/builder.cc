@@ -41,6 +41,8 @@ Registry::Builder::Builder(const engine::Engine& engine, storage::CodeCache* cac
                      [this] { wake(); }),
       optimized_lane_(engine::Tier::optimized, options_.compile, options_.artifact_bytes_max,
                       [this] { wake(); }),
+      snapshot_lane_(SnapshotMaker(revisions_.loader(), options_.compile),
+                     options_.artifact_bytes_max, [this] { wake(); }),
       smoke_lane_(options_.smoke, [this] { wake(); }),
       load_lane_(revisions_.loader(), [this] { wake(); }) {}
 
@@ -55,6 +57,7 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (source_.is_look_due()) (void)look(Look::again);  // an error is in the status
     take_compiled();
+    take_snapshots();
     take_tried();
     take_lost();
     remove_missing();
@@ -63,9 +66,10 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
       work();
       continue;
     }
+    drop_unwanted_code();
     settle_canaries();
     if (is_dirty_ || !is_first_scan_done_) publish();
-    if (!is_first_scan_done_ && !is_awaiting_code() && trials_.empty()) {
+    if (!is_first_scan_done_ && !is_awaiting() && trials_.empty()) {
       is_first_scan_done_ = true;
       board_.finish_first_scan();
       tell_change();
@@ -126,13 +130,18 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
       .proof = proof_of(record),
       .if_missing = if_missing(stage),
       .code = code,
-      .compile_elsewhere = is_compiling_elsewhere_ ? options_.compile : Compile(),
-      .stop = stop_};
+      .snapshots_by = is_compiling_elsewhere_ ? RevisionBuilder::Order::SnapshotsBy::others
+                                              : RevisionBuilder::Order::SnapshotsBy::this_thread,
+      .snapshot = record.snapshot ? &*record.snapshot : nullptr};
   auto outcome = revisions_.build(order);
   if (outcome.kind == RevisionBuilder::Outcome::Kind::outdated) return;
   if (outcome.kind == RevisionBuilder::Outcome::Kind::must_compile &&
       stage == Record::Stage::compile) {
     await_code(record, outcome);
+    return;
+  }
+  if (outcome.kind == RevisionBuilder::Outcome::Kind::must_snapshot) {
+    await_snapshot(record, outcome);
     return;
   }
   conclude(record, std::move(outcome), Clock::now() - begin);
@@ -190,6 +199,7 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
   record.dependencies = std::move(outcome.dependencies);
   record.is_transient = outcome.is_transient;
   const bool is_good = outcome.kind == Kind::built || outcome.kind == Kind::must_compile;
+  if (outcome.kind != Kind::must_compile) end_snapshot(record);
   if (is_good && is_on_trial(record.candidate->name, outcome.key)) return;  // the same once more
   end_trial(record.candidate->name);
   switch (outcome.kind) {
@@ -199,6 +209,7 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
     case Kind::built:
       try_smoke(record, {std::move(outcome), elapsed, wanted_shape(record), {}});
       return;
+    case Kind::must_snapshot:
     case Kind::outdated:
       return;
     case Kind::failed:
@@ -253,8 +264,10 @@ void Registry::Builder::accept(Record& record, Trial passed) {
   status.is_from_cache = outcome.is_from_cache;
   status.code = name_of(record.live->program->facts().tier);
   if (is_compiling_elsewhere_ && record.live->program->facts().tier == engine::Tier::baseline) {
-    optimized_lane_.add(
-        {record.live->digest, {record.candidate->wasm.path}, outcome.artifact_bytes});
+    optimized_lane_.add({.digest = record.live->digest,
+                         .paths = {record.candidate->wasm.path},
+                         .bytes = outcome.artifact_bytes,
+                         .purpose = CompileLane::Purpose::to_be_better});
   }
   is_dirty_ = true;
   unannounced_.push_back(name);
@@ -262,6 +275,7 @@ void Registry::Builder::accept(Record& record, Trial passed) {
 
 void Registry::Builder::reject(Record& record, const std::string& error) {
   end_trial(record.candidate->name);
+  end_snapshot(record);
   FunctionStatus& status = record.status;
   status.state = record.live ? FunctionState::stale : FunctionState::failed;
   status.error = error;
@@ -282,6 +296,7 @@ void Registry::Builder::remove(Record& record, std::string_view reason) {
   const std::string name = record.candidate->name;
   dequeue(record);
   end_trial(name);
+  end_snapshot(record);
   deferred_.erase(name);
   canaries_.erase(name);
   if (record.live) {

@@ -19,6 +19,7 @@
 #include "registry/registry.h"
 #include "registry/revision_builder.h"
 #include "registry/smoke_lane.h"
+#include "registry/snapshot_lane.h"
 #include "registry/status_board.h"
 
 namespace funcd::registry {
@@ -37,6 +38,7 @@ class Registry::Builder {
   [[nodiscard]] CompileLane& lane(engine::Tier tier) {
     return tier == engine::Tier::baseline ? baseline_lane_ : optimized_lane_;
   }
+  [[nodiscard]] SnapshotLane& snapshots() { return snapshot_lane_; }
   [[nodiscard]] SmokeLane& smokes() { return smoke_lane_; }
   [[nodiscard]] LoadLane& load_lane() { return load_lane_; }
   [[nodiscard]] ProgramCounts program_counts() const;
@@ -57,13 +59,18 @@ class Registry::Builder {
   void show_problems(std::vector<Problem> problems);
   void expect_routes();
 
-  // builder_compile.cc: what the lanes compile meanwhile.
+  // builder_compile.cc: what the lanes make meanwhile: code, and snapshots.
+  void await_elsewhere(Record& record, const RevisionBuilder::Outcome& outcome);
   void await_code(Record& record, const RevisionBuilder::Outcome& outcome);
   void take_compiled();
   void settle(const CompileLane::Done& done, engine::Tier tier);
   void settle_awaiting(Record& record, const CompileLane::Done& done, engine::Tier tier);
   void optimize(Record& record, const CompileLane::Done& done);
-  [[nodiscard]] bool is_awaiting_code() const;
+  void await_snapshot(Record& record, const RevisionBuilder::Outcome& outcome);
+  void end_snapshot(Record& record);
+  void take_snapshots();
+  void drop_unwanted_code();
+  [[nodiscard]] bool is_awaiting() const;
   void wake() const;
 
   // builder_smoke.cc: revisions that are built, and go live once they have answered as they should.
@@ -134,6 +141,7 @@ class Registry::Builder {
   std::stop_token stop_;  // of run()
   CompileLane baseline_lane_;
   CompileLane optimized_lane_;
+  SnapshotLane snapshot_lane_;
   SmokeLane smoke_lane_;
   bool is_smoking_elsewhere_ = false;
   LoadLane load_lane_;

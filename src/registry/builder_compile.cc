@@ -8,11 +8,15 @@
 
 namespace funcd::registry {
 
-// The function goes on once a lane has compiled its artifact; until then nothing changes for it.
-void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcome& outcome) {
+// The function goes on once a lane has done its part; until then nothing changes for it.
+void Registry::Builder::await_elsewhere(Record& record, const RevisionBuilder::Outcome& outcome) {
   end_trial(record.candidate->name);
   record.dependencies = outcome.dependencies;
   record.is_transient = false;
+}
+
+void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcome& outcome) {
+  await_elsewhere(record, outcome);
   record.awaited_digest = outcome.digest;
   record.awaited_key = outcome.key;
   // What is too large for the baseline compiler on this thread is not for one on another; what it
@@ -22,6 +26,43 @@ void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcom
                             : engine::Tier::baseline;
   lane(record.awaited_tier)
       .add({outcome.digest, {record.candidate->wasm.path}, outcome.artifact_bytes});
+}
+
+// What is under way goes on, where it is the same once more.
+void Registry::Builder::await_snapshot(Record& record, const RevisionBuilder::Outcome& outcome) {
+  await_elsewhere(record, outcome);
+  if (record.awaited_snapshot == outcome.snapshot_digest) return;
+  record.awaited_snapshot = outcome.snapshot_digest;
+  snapshot_lane_.add({.name = record.candidate->name,
+                      .digest = outcome.snapshot_digest,
+                      .path = record.candidate->wasm.path,
+                      .artifact_bytes = outcome.artifact_bytes,
+                      .artifact_digest = outcome.digest,
+                      .function = record.function->name,
+                      .manifest = *record.sidecar->manifest,
+                      .is_reactor = outcome.proof.artifact.is_reactor});
+}
+
+void Registry::Builder::end_snapshot(Record& record) {
+  if (!record.awaited_snapshot.empty()) snapshot_lane_.drop(record.candidate->name);
+  record.awaited_snapshot.clear();
+  record.snapshot.reset();
+}
+
+void Registry::Builder::take_snapshots() {
+  for (SnapshotLane::Done& done : snapshot_lane_.take()) {
+    Record& record = records_.at(done.name);
+    if (record.awaited_snapshot != done.snapshot.digest) continue;
+    record.awaited_snapshot.clear();
+    if (!done.is_found) {
+      record.is_transient = true;
+      reject(record, fmt::format("{}.wasm: {}", done.name, done.snapshot.made.error().message));
+      continue;
+    }
+    record.snapshot = std::move(done.snapshot);
+    // What has come meanwhile is in the queue.
+    if (record.stage == Record::Stage::idle) enqueue(record, Record::Stage::check);
+  }
 }
 
 void Registry::Builder::take_compiled() {
@@ -85,9 +126,25 @@ void Registry::Builder::optimize(Record& record, const CompileLane::Done& done) 
   log::info("function.optimized", {{"function", name}});
 }
 
-bool Registry::Builder::is_awaiting_code() const {
-  return std::any_of(records_.begin(), records_.end(),
-                     [](const auto& entry) { return !entry.second.awaited_digest.empty(); });
+// Once nothing is in the queue that would say what it waits for.
+void Registry::Builder::drop_unwanted_code() {
+  if (baseline_lane_.is_idle() && optimized_lane_.is_idle()) return;
+  std::set<std::string_view> wanted;
+  for (const auto& [name, record] : records_) {
+    if (!record.awaited_digest.empty()) wanted.insert(record.awaited_digest);
+    if (record.live && record.live->program->facts().tier == engine::Tier::baseline) {
+      wanted.insert(record.live->digest);
+    }
+  }
+  baseline_lane_.keep_only(wanted);
+  optimized_lane_.keep_only(wanted);
+}
+
+bool Registry::Builder::is_awaiting() const {
+  return std::any_of(records_.begin(), records_.end(), [](const auto& entry) {
+    const Record& record = entry.second;
+    return !record.awaited_digest.empty() || !record.awaited_snapshot.empty();
+  });
 }
 
 void Registry::Builder::wake() const {

@@ -53,6 +53,9 @@ struct Record {
   std::string awaited_digest;
   engine::Tier awaited_tier = engine::Tier::optimized;
   std::string awaited_key;  // of the attempt, as failed_key
+  // The snapshot that another thread makes for it, "" for none, and the one that it has made.
+  std::string awaited_snapshot;
+  std::optional<MadeSnapshot> snapshot;
 
   // The attempt that is to come.
   enum class Stage : std::uint8_t { idle, check, compile };

@@ -20,6 +20,10 @@ void Registry::run_compiler(engine::Tier tier, const std::stop_token& stop) {
   builder_->lane(tier).run(stop);
 }
 
+void Registry::run_snapshots(const std::stop_token& stop) {
+  builder_->snapshots().run(stop);
+}
+
 void Registry::run_smokes(const std::stop_token& stop) {
   builder_->smokes().run(stop);
 }

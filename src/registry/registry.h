@@ -38,8 +38,9 @@ struct RegistryOptions {
   // neither is a folder that is deleted whole.
   std::chrono::milliseconds removal_grace{100};
   // Compiles elsewhere, on threads that call run_compiler(): functions go live with baseline code
-  // at once where there is no other, and optimized code takes its place. Empty: the builder's
-  // thread compiles to optimized code itself.
+  // at once where there is no other, and optimized code takes its place. What is to start from a
+  // snapshot waits for it, which a thread that calls run_snapshots() makes. Empty: the builder's
+  // thread compiles to optimized code itself, and makes snapshots.
   Compile compile;
   // Whether functions go live with baseline code.
   Baseline baseline = Baseline::allowed;
@@ -61,8 +62,8 @@ struct RegistryOptions {
 
 // Turns what lies in the source into a catalog: watches, and for each change reads, hashes,
 // validates, compiles (or takes compiled code from the cache), links and instantiates once; then,
-// and only then, publishes. A file that does not get through leaves the old revision live. All work
-// is done by the one thread that calls run().
+// and only then, publishes. A file that does not get through leaves the old revision live. The one
+// thread that calls run() decides; what takes long, others do meanwhile.
 class Registry {
  public:
   // Gets each new catalog, on the builder's thread.
@@ -78,6 +79,8 @@ class Registry {
   [[nodiscard]] Result<> run(const std::stop_token& stop);
   // Compiles to that tier what the builder asks for, until stopped. A thread for each tier.
   void run_compiler(engine::Tier tier, const std::stop_token& stop);
+  // Makes the snapshots that the builder asks for, until stopped. One thread.
+  void run_snapshots(const std::stop_token& stop);
   // Asks revisions for their [smoke] requests, until stopped. Any number of threads.
   void run_smokes(const std::stop_token& stop);
   // Loads what load() asks for, until stopped. One thread.

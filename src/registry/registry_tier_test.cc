@@ -1,4 +1,5 @@
 #include <atomic>
+#include <latch>
 
 #include "testing/registry_fixture.h"
 
@@ -14,14 +15,31 @@ std::string command_with_tail_call() {
     (func $f) (func (export "_start") (return_call $f))))");
 }
 
+// A reactor that starts from a snapshot; another artifact for each number.
+std::string reactor(int number) {
+  return wasm_of(
+      fmt::format(R"((module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
+    (func (export "_initialize") (global.set $n (i32.const {})))
+    (func (export "handle"))))",
+                  number));
+}
+
 // A registry whose compilers work on threads of their own, as in a server.
 class RegistryTierTest : public RegistryTest {
  protected:
   RegistryTierTest() {
     options_.compile = [this](std::span<const std::uint8_t> artifact, Tier tier,
-                              const std::stop_token& /*stop*/) {
+                              const std::stop_token& stop) {
       ++compiled_;
       compiled_.notify_all();
+      if (is_compiler_stuck_) {
+        std::latch stopped(1);
+        const std::stop_callback on_stop(stop, [&stopped] { stopped.count_down(); });
+        stopped.wait();
+        ++stopped_;
+        stopped_.notify_all();
+        return Result<std::vector<std::uint8_t>>(fail("stopped"));
+      }
       if (is_compiler_broken_) return Result<std::vector<std::uint8_t>>(fail("out of bounds"));
       return the_engine().compile(artifact, tier);
     };
@@ -35,6 +53,11 @@ class RegistryTierTest : public RegistryTest {
       lanes_.emplace_back(
           [this, tier](const std::stop_token& stop) { registry_->run_compiler(tier, stop); });
     }
+    lanes_.emplace_back([this](const std::stop_token& stop) { registry_->run_snapshots(stop); });
+  }
+  SnapshotUse snapshot_at(std::string_view path) {
+    const auto catalog = registry_->catalog();
+    return (*catalog->match("GET", path).revision)->snapshot;
   }
   Tier tier_at(std::string_view path) {
     const auto catalog = registry_->catalog();
@@ -43,6 +66,8 @@ class RegistryTierTest : public RegistryTest {
 
   std::atomic<int> compiled_{0};
   std::atomic<bool> is_compiler_broken_{false};
+  std::atomic<bool> is_compiler_stuck_{false};  // works until it is stopped
+  std::atomic<int> stopped_{0};
   std::vector<std::jthread> lanes_;
 };
 
@@ -111,6 +136,64 @@ TEST_F(RegistryTierTest, NewArtifactTakesThePlaceOfOneThatWaits) {
   run_lanes();
   ASSERT_TRUE(eventually([&] { return tier_at("/a") == Tier::optimized; }));
   EXPECT_TRUE(serves("/a", command(2)));
+}
+
+TEST_F(RegistryTierTest, SnapshotIsWaitedFor) {
+  folder_.write("a.wasm", reactor(1));
+  start();
+  ASSERT_TRUE(eventually([&] { return state_of("a") == "building"; }));
+  EXPECT_FALSE(registry_->status().is_first_scan_done);
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return registry_->status().is_first_scan_done; }));
+  ASSERT_TRUE(serves("/a", reactor(1)));
+  EXPECT_TRUE(snapshot_at("/a").is_used);
+  EXPECT_EQ(compiled_, 1);
+}
+
+TEST_F(RegistryTierTest, SnapshotUnderWayHoldsUpNobodyElse) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", reactor(1));
+  start();
+  run_lanes();
+  compiled_.wait(0);
+  folder_.write("b.wasm", command(1));
+  ASSERT_TRUE(eventually([&] { return serves("/b", command(1)); }));
+  EXPECT_EQ(state_of("a"), "building");
+}
+
+TEST_F(RegistryTierTest, NewArtifactEndsTheSnapshotOfTheOldOne) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", reactor(1));
+  start();
+  run_lanes();
+  compiled_.wait(0);
+  is_compiler_stuck_ = false;
+  folder_.write("a.wasm", reactor(2));
+  ASSERT_TRUE(eventually([&] { return serves("/a", reactor(2)); }));
+  EXPECT_TRUE(snapshot_at("/a").is_used);
+  EXPECT_EQ(stopped_, 1);
+}
+
+TEST_F(RegistryTierTest, FunctionThatIsGoneEndsItsSnapshot) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", reactor(1));
+  start();
+  run_lanes();
+  compiled_.wait(0);
+  folder_.remove("a.wasm");
+  ASSERT_TRUE(eventually([&] { return state_of("a").empty(); }));
+  stopped_.wait(0);
+  EXPECT_TRUE(registry_->status().is_first_scan_done);
+}
+
+TEST_F(RegistryTierTest, SnapshotThatCannotBeCompiledIsTriedOnce) {
+  is_compiler_broken_ = true;
+  folder_.write("a.wasm", reactor(1));
+  start();
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return serves("/a", reactor(1)); }));
+  EXPECT_FALSE(snapshot_at("/a").is_used);
+  EXPECT_EQ(snapshot_at("/a").reason, "out of bounds");
 }
 
 }  // namespace

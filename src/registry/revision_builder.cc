@@ -10,7 +10,6 @@
 #include "registry/inside.h"
 #include "registry/mounted_folders.h"
 #include "registry/program_check.h"
-#include "registry/snapshot_maker.h"
 
 namespace funcd::registry {
 namespace {
@@ -157,7 +156,8 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, found.error().message)});
   }
   if (found->program == nullptr) {
-    outcome.kind = Outcome::Kind::must_compile;
+    outcome.kind = outcome.snapshot_digest.empty() ? Outcome::Kind::must_compile
+                                                   : Outcome::Kind::must_snapshot;
     return outcome;
   }
   const auto contract = check_program(loader_.engine(), *found->program,
@@ -310,6 +310,29 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_program(const Order& order,
   return Found{TRY(find_plain(order, parts, outcome)), parts.code(), {}};
 }
 
+// What has come of the snapshot; nothing when it has to be made and must not.
+Result<std::optional<SnapshotMaker::Made>> RevisionBuilder::find_made(
+    const Order& order, const SnapshotMaker::Order& wanted, const CodeName& code,
+    Outcome& outcome) {
+  using Made = SnapshotMaker::Made;
+  if (code.files != engine::FileAccess::none) {
+    return Made{nullptr, "folders that are mounted are opened at the start; remove [[mounts]]"};
+  }
+  if (order.snapshot != nullptr && order.snapshot->digest == code.digest) {
+    outcome.is_from_cache = false;
+    if (!order.snapshot->made) return fail(order.snapshot->made.error());
+    return *order.snapshot->made;
+  }
+  if (auto program = loader_.load_cached(code)) return Made{std::move(program), {}};
+  if (order.if_missing == IfMissing::tell) return std::nullopt;
+  outcome.is_from_cache = false;
+  if (order.snapshots_by == Order::SnapshotsBy::others) {
+    outcome.snapshot_digest = code.digest;
+    return std::nullopt;
+  }
+  return TRY(SnapshotMaker(loader_).make(wanted));
+}
+
 // One that starts from a snapshot, or a plain one with the reason.
 Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order,
                                                               const Parts& parts,
@@ -318,22 +341,11 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
                                     .artifact = parts.artifact,
                                     .digest = parts.digest,
                                     .manifest = *order.sidecar.manifest,
-                                    .is_reactor = parts.is_reactor,
-                                    .compile_elsewhere = order.compile_elsewhere,
-                                    .stop = order.stop};
-  SnapshotMaker::Made made;
+                                    .is_reactor = parts.is_reactor};
   CodeName code{.digest = SnapshotMaker::digest_of(wanted), .files = parts.files()};
-  if (parts.files() == engine::FileAccess::none) {
-    made.program = loader_.load_cached(code);
-    const bool may_compile = order.if_missing != IfMissing::tell || order.code.has_value();
-    if (made.program == nullptr && !may_compile) return Found{};
-    if (made.program == nullptr) {
-      outcome.is_from_cache = false;
-      made = TRY(SnapshotMaker(loader_).make(wanted));
-    }
-  } else {
-    made.reason = "folders that are mounted are opened at the start; remove [[mounts]]";
-  }
+  auto found = TRY(find_made(order, wanted, code, outcome));
+  if (!found) return Found{};
+  SnapshotMaker::Made made = std::move(*found);
   const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
   if (made.program != nullptr && made.program->memory_bytes_min() > limit) {
     made = {nullptr, "it leaves no room below the limit of memory; raise limits.memory"};

@@ -5,18 +5,17 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
-#include "registry/compile_lane.h"
 #include "registry/folder_scan.h"
 #include "registry/program_loader.h"
 #include "registry/proof.h"
 #include "registry/revision.h"
 #include "registry/sidecar.h"
+#include "registry/snapshot_maker.h"
 
 namespace funcd::registry {
 
@@ -64,9 +63,10 @@ class RevisionBuilder {
     const Proof* proof = nullptr;
     IfMissing if_missing = IfMissing::compile;
     std::optional<Code> code = std::nullopt;
-    // Compiles what a snapshot becomes, until stopped; empty: this thread does.
-    Compile compile_elsewhere = nullptr;
-    std::stop_token stop = {};
+    // Who makes a snapshot that is not at hand.
+    enum class SnapshotsBy : std::uint8_t { this_thread, others };
+    SnapshotsBy snapshots_by = SnapshotsBy::this_thread;
+    const MadeSnapshot* snapshot = nullptr;  // what others have made; may be null
   };
 
   struct Outcome {
@@ -75,6 +75,7 @@ class RevisionBuilder {
       same_as_live,    // nothing that matters has changed
       same_as_failed,  // nor has what failed; its error stands
       must_compile,    // there is no code of it; `digest` names the artifact
+      must_snapshot,   // nor a snapshot; `snapshot_digest` names it
       outdated,        // the artifact is newer than the look that has found it: the next look's
       failed,          // `error`
     };
@@ -83,7 +84,8 @@ class RevisionBuilder {
     std::string error;          // names the file: "hello.wasm: ..."
     bool is_transient = false;  // of an error: the system's, which may pass without a change here
     std::string digest;         // of the artifact, once it was read
-    std::string key;            // names all that went into it; "" when it was not all read
+    std::string snapshot_digest;
+    std::string key;  // names all that went into it; "" when it was not all read
     std::uint64_t artifact_bytes = 0;
     bool is_from_cache = false;           // no compiler ran
     bool is_refused_by_baseline = false;  // which compiler cannot make code of it
@@ -115,13 +117,16 @@ class RevisionBuilder {
   void take_proof(const Order& order, Parts& parts, Outcome& outcome);
   void make_revision(const Order& order, Parts& parts, Outcome& outcome,
                      std::shared_ptr<LazyProgram> program);
-  struct Found {  // what runs; `program` is null when it has to be compiled and must not
+  struct Found {  // what runs; `program` is null when it has to be made and must not
     std::shared_ptr<const engine::Program> program;
     CodeName code;
     SnapshotUse snapshot;
   };
   [[nodiscard]] Result<Found> find_program(const Order& order, const Parts& parts,
                                            Outcome& outcome);
+  [[nodiscard]] Result<std::optional<SnapshotMaker::Made>> find_made(
+      const Order& order, const SnapshotMaker::Order& wanted, const CodeName& code,
+      Outcome& outcome);
   [[nodiscard]] Result<Found> find_snapshot(const Order& order, const Parts& parts,
                                             Outcome& outcome);
   [[nodiscard]] Result<std::shared_ptr<const engine::Program>> find_plain(const Order& order,

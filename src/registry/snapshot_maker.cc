@@ -251,8 +251,8 @@ Result<std::vector<std::uint8_t>> SnapshotMaker::compile(const Order& order,
                                                          const engine::SnapshotBuild& build,
                                                          const engine::Asked& asked) {
   const auto wasm = TRY(build.module(asked));
-  if (!order.compile_elsewhere) return loader_.engine().compile(wasm);
-  return order.compile_elsewhere(wasm, engine::Tier::optimized, order.stop);
+  if (!compile_elsewhere_) return loader_.engine().compile(wasm);
+  return compile_elsewhere_(wasm, engine::Tier::optimized, order.stop);
 }
 
 Result<SnapshotMaker::Made> SnapshotMaker::keep(const Order& order,

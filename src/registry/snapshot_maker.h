@@ -5,6 +5,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -20,8 +21,10 @@ namespace funcd::registry {
 // what that left in memory, and uses it only when a run from there prints what a plain one does.
 class SnapshotMaker {
  public:
-  // `loader` outlives this.
-  explicit SnapshotMaker(ProgramLoader& loader) : loader_(loader) {}
+  // `loader` outlives this. `compile_elsewhere` compiles what starts from a snapshot; empty: the
+  // thread that calls make() does.
+  explicit SnapshotMaker(ProgramLoader& loader, Compile compile_elsewhere = nullptr)
+      : loader_(loader), compile_elsewhere_(std::move(compile_elsewhere)) {}
 
   struct Order {
     const std::string& function;  // its name, the guest's first argument
@@ -29,8 +32,7 @@ class SnapshotMaker {
     const std::string& digest;
     const Manifest& manifest;
     bool is_reactor = false;
-    Compile compile_elsewhere = nullptr;  // as RevisionBuilder's
-    std::stop_token stop = {};
+    std::stop_token stop = {};  // of a compiler elsewhere
   };
 
   // Names a snapshot in the cache of compiled code: all that went into it.
@@ -52,6 +54,13 @@ class SnapshotMaker {
   [[nodiscard]] Result<Made> keep(const Order& order, std::span<const std::uint8_t> code);
 
   ProgramLoader& loader_;
+  const Compile compile_elsewhere_;
+};
+
+// A snapshot and what has come of it.
+struct MadeSnapshot {
+  std::string digest;  // SnapshotMaker::digest_of
+  Result<SnapshotMaker::Made> made;
 };
 
 }  // namespace funcd::registry

@@ -303,6 +303,7 @@ Result<> Server::run() {
     compilers.emplace_back(
         [this, tier](const std::stop_token& stop) { registry_->run_compiler(tier, stop); });
   }
+  compilers.emplace_back([this](const std::stop_token& stop) { registry_->run_snapshots(stop); });
   std::vector<std::jthread> smokers;
   for (int smoker = 0; smoker < kSmokers; ++smoker) {
     smokers.emplace_back([this](const std::stop_token& stop) { registry_->run_smokes(stop); });

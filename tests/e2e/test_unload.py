@@ -3,8 +3,6 @@
 import random
 import threading
 
-import pytest
-
 from funcd import client, guests
 from funcd.examples import component
 from funcd.waiting import wait_until
