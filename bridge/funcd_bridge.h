@@ -16,6 +16,7 @@ typedef struct fb_engine fb_engine;
 typedef struct fb_program fb_program;
 typedef struct fb_task fb_task;
 typedef struct fb_snapshot fb_snapshot;
+typedef struct fb_snapshot_plan fb_snapshot_plan;
 typedef struct fb_http_task fb_http_task;
 typedef struct fb_http_instance fb_http_instance;
 typedef struct fb_surroundings fb_surroundings;
@@ -305,11 +306,23 @@ bool fb_is_reactor(const uint8_t* wasm, size_t size);
  * tells; if not, `error` says why. */
 bool fb_may_snapshot(const uint8_t* wasm, size_t size, fb_bytes* error);
 
-/* A module on its way to one that starts from what a run of it has left in memory. It is compiled
- * quickly, for these runs only. Of a reactor the build calls _initialize and, with `is_warm`,
- * funcd_warm or handle; a command is stopped before main or, with `is_warm`, when that has returned; a
- * component, with `is_warm` only, answers a request. Fails for what cannot be stopped there. */
-fb_snapshot* fb_snapshot_new(const fb_engine* engine, const uint8_t* wasm, size_t size, bool is_warm,
+/* How an artifact comes to what starts from the memory that a run of it has left. Of a reactor the
+ * build calls _initialize and, with `is_warm`, funcd_warm or handle; a command is stopped before main
+ * or, with `is_warm`, when that has returned; a component, with `is_warm` only, answers a request.
+ * Fails for what cannot be stopped there. */
+fb_snapshot_plan* fb_snapshot_plan_new(const uint8_t* wasm, size_t size, bool is_warm,
+                                       fb_bytes* error);
+/* What is to be compiled for it, once: for the build, and for plain runs, empty where the first does
+ * for both. */
+void fb_snapshot_plan_take(fb_snapshot_plan* plan, fb_bytes* build, fb_bytes* plain);
+void fb_snapshot_plan_delete(fb_snapshot_plan* plan);
+/* Compiles one of them, quickly where that can be, for these runs only. */
+bool fb_snapshot_compile(const fb_engine* engine, const uint8_t* wasm, size_t size, fb_bytes* code,
+                         fb_bytes* error);
+/* Consumes the plan. `build` and `plain` are what fb_snapshot_compile has made of it, here or in a
+ * process that is trusted as much: native code, which is run as it is. */
+fb_snapshot* fb_snapshot_new(const fb_engine* engine, fb_snapshot_plan* plan, const uint8_t* build,
+                             size_t build_size, const uint8_t* plain, size_t plain_size,
                              fb_bytes* error);
 /* Of a module: the run that leaves the snapshot, or a plain one as an invocation without it is. As
  * fb_task_new; `snapshot` outlives the task. */

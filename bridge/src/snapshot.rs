@@ -70,11 +70,23 @@ impl Scratch {
         Ok(Scratch { engine, linker, components: OnceLock::new() })
     }
 
-    fn compile(&self, wasm: &[u8]) -> Result<InstancePre<Guest>> {
-        self.linker.instantiate_pre(&wasmtime::Module::new(&self.engine, wasm)?)
+    fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+        if Parser::is_component(wasm) {
+            self.engine.precompile_component(wasm)
+        } else {
+            self.engine.precompile_module(wasm)
+        }
     }
 
-    fn compile_component(&self, wasm: &[u8]) -> Result<Component> {
+    fn load(&self, code: &[u8]) -> Result<InstancePre<Guest>> {
+        // SAFETY: the caller of fb_snapshot_new answers for the code.
+        let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }?;
+        self.linker.instantiate_pre(&module)
+    }
+
+    fn load_component(&self, code: &[u8]) -> Result<Component> {
+        // SAFETY: as above.
+        let component = unsafe { wasm_component::Component::deserialize(&self.engine, code) }?;
         let linker = match self.components.get() {
             Some(linker) => linker,
             None => {
@@ -82,7 +94,7 @@ impl Scratch {
                 self.components.get_or_init(|| linker)
             }
         };
-        Component::new(linker, &wasm_component::Component::new(&self.engine, wasm)?)
+        Component::new(linker, &component)
     }
 }
 
@@ -106,24 +118,29 @@ impl Scratches {
         }
     }
 
-    fn compile(&self, host: &'static Host, wasm: &[u8]) -> Result<InstancePre<Guest>> {
+    fn compile(&self, host: &'static Host, wasm: &[u8]) -> Result<Vec<u8>> {
         self.with_either(host, |scratch| scratch.compile(wasm))
     }
 
-    fn compile_component(&self, host: &'static Host, wasm: &[u8]) -> Result<Component> {
-        self.with_either(host, |scratch| scratch.compile_component(wasm))
+    // Code of one is refused by the other before anything of it is used.
+    fn load(&self, host: &'static Host, code: &[u8]) -> Result<InstancePre<Guest>> {
+        self.with_either(host, |scratch| scratch.load(code))
+    }
+
+    fn load_component(&self, host: &'static Host, code: &[u8]) -> Result<Component> {
+        self.with_either(host, |scratch| scratch.load_component(code))
     }
 
     fn with_either<T>(
         &self,
         host: &'static Host,
-        compile: impl Fn(&Scratch) -> Result<T>,
+        ask: impl Fn(&Scratch) -> Result<T>,
     ) -> Result<T> {
         let with = |cell: &OnceLock<Option<Scratch>>, strategy| {
             cell.get_or_init(|| Scratch::new(host, strategy, self.stack_bytes).ok())
                 .as_ref()
                 .ok_or_else(|| Error::msg("no engine for snapshots can be made"))
-                .and_then(&compile)
+                .and_then(&ask)
         };
         with(&self.quick, Strategy::Winch).or_else(|_| with(&self.usual, Strategy::Cranelift))
     }
@@ -270,20 +287,14 @@ struct Progress {
     remains: Option<Remains>,
 }
 
-fn new_module_build(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<ModuleBuild> {
-    let plan = Plan::of(wasm, is_warm)?;
-    let (_, instrumented) = plan.wizer().instrument(&plan.wasm)?;
-    let build = engine.scratches.compile(engine.host, &instrumented)?;
-    // Before main, the rewritten command stops; plainly it must run as it came.
-    let plain = if plan.is_rewritten_command {
-        Some(engine.scratches.compile(engine.host, wasm)?)
-    } else {
-        None
-    };
-    Ok(ModuleBuild { plan, host: engine.host, build, plain, progress: Mutex::default() })
-}
-
 impl ModuleBuild {
+    fn new(engine: &BridgeEngine, plan: Plan, build: &[u8], plain: &[u8]) -> Result<ModuleBuild> {
+        let load = |code| engine.scratches.load(engine.host, code);
+        let plain = if plan.is_rewritten_command { Some(load(plain)?) } else { None };
+        let build = load(build)?;
+        Ok(ModuleBuild { plan, host: engine.host, build, plain, progress: Mutex::default() })
+    }
+
     fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
         self.progress.lock().expect("no panic holds it")
     }
@@ -338,11 +349,91 @@ pub enum Snapshot {
     Component(ComponentBuild),
 }
 
-fn new_snapshot(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<Snapshot> {
-    if Parser::is_component(wasm) {
-        return ComponentBuild::new(engine, wasm, is_warm).map(Snapshot::Component);
+/// `fb_snapshot_plan`: what has to be compiled for a snapshot.
+pub struct SnapshotPlan {
+    build: Vec<u8>,
+    /// Empty where the build's does as well.
+    plain: Vec<u8>,
+    kind: PlanKind,
+}
+
+enum PlanKind {
+    Module(Plan),
+    Component(Vec<u8>),
+}
+
+impl SnapshotPlan {
+    fn of(wasm: &[u8], is_warm: bool) -> Result<SnapshotPlan> {
+        if Parser::is_component(wasm) {
+            let build = component::instrumented(wasm, is_warm)?;
+            return Ok(SnapshotPlan {
+                build,
+                plain: Vec::new(),
+                kind: PlanKind::Component(wasm.to_vec()),
+            });
+        }
+        let plan = Plan::of(wasm, is_warm)?;
+        let (_, build) = plan.wizer().instrument(&plan.wasm)?;
+        // Before main, the rewritten command stops; plainly it must run as it came.
+        let plain = if plan.is_rewritten_command { wasm.to_vec() } else { Vec::new() };
+        Ok(SnapshotPlan { build, plain, kind: PlanKind::Module(plan) })
     }
-    new_module_build(engine, wasm, is_warm).map(Snapshot::Module)
+}
+
+fn new_snapshot(
+    engine: &BridgeEngine,
+    plan: SnapshotPlan,
+    build: &[u8],
+    plain: &[u8],
+) -> Result<Snapshot> {
+    match plan.kind {
+        PlanKind::Module(plan) => {
+            ModuleBuild::new(engine, plan, build, plain).map(Snapshot::Module)
+        }
+        PlanKind::Component(wasm) => {
+            ComponentBuild::new(engine, wasm, build).map(Snapshot::Component)
+        }
+    }
+}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_snapshot_plan_new(
+    wasm: *const u8,
+    size: usize,
+    is_warm: bool,
+    error: &mut Bytes,
+) -> Option<Box<SnapshotPlan>> {
+    let plan = SnapshotPlan::of(unsafe { slice(wasm, size) }, is_warm);
+    give(plan, error).map(Box::new)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_snapshot_plan_take(
+    plan: &mut SnapshotPlan,
+    build: &mut Bytes,
+    plain: &mut Bytes,
+) {
+    *build = std::mem::take(&mut plan.build).into();
+    *plain = std::mem::take(&mut plan.plain).into();
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fb_snapshot_plan_delete(_plan: Option<Box<SnapshotPlan>>) {}
+
+/// # Safety
+/// See `funcd_bridge.h`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fb_snapshot_compile(
+    engine: &BridgeEngine,
+    wasm: *const u8,
+    size: usize,
+    code: &mut Bytes,
+    error: &mut Bytes,
+) -> bool {
+    let compiled = engine.scratches.compile(engine.host, unsafe { slice(wasm, size) });
+    give(compiled, error).map(|bytes| *code = bytes.into()).is_some()
 }
 
 /// # Safety
@@ -350,13 +441,15 @@ fn new_snapshot(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<Sna
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fb_snapshot_new(
     engine: &BridgeEngine,
-    wasm: *const u8,
-    size: usize,
-    is_warm: bool,
+    plan: Box<SnapshotPlan>,
+    build: *const u8,
+    build_size: usize,
+    plain: *const u8,
+    plain_size: usize,
     error: &mut Bytes,
 ) -> Option<Box<Snapshot>> {
-    let made = new_snapshot(engine, unsafe { slice(wasm, size) }, is_warm);
-    give(made, error).map(Box::new)
+    let (build, plain) = unsafe { (slice(build, build_size), slice(plain, plain_size)) };
+    give(new_snapshot(engine, *plan, build, plain), error).map(Box::new)
 }
 
 /// # Safety

@@ -156,6 +156,13 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
   return number;
 }
 
+std::optional<Tier> tier_of(std::string_view name) {
+  for (const Tier tier : {Tier::baseline, Tier::optimized, Tier::scratch}) {
+    if (name == name_of(tier)) return tier;
+  }
+  return std::nullopt;
+}
+
 int report(std::string_view why) {
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(why.data()), why.size());
   (void)write_all(STDERR_FILENO, bytes);
@@ -227,18 +234,18 @@ Result<std::vector<std::uint8_t>> CompilerProcess::compile(std::span<const std::
 
 int run_compiler(std::span<char* const> arguments) {
   if (arguments.size() != kArgumentCount) return report("wrong arguments for a compiler");
-  const bool is_baseline = std::string_view(arguments[0]) == name_of(Tier::baseline);
+  const auto tier = tier_of(arguments[0]);
   const std::string_view fingerprint = arguments[1];
   const auto memory_bytes_max = number_of(arguments[2]);
   const auto ceiling = number_of(arguments[3]);
   const auto stack = number_of(arguments[4]);
   const auto server = number_of(arguments[6]);
-  if (!memory_bytes_max || !ceiling || !stack || !server) {
+  if (!tier || !memory_bytes_max || !ceiling || !stack || !server) {
     return report("wrong arguments for a compiler");
   }
   if (!follow_server(*server)) return report("the server that started the compiler has ended");
   bound_this_process(*memory_bytes_max);
-  if (!is_baseline) (void)!::nice(kNiceness);
+  if (*tier != Tier::baseline) (void)!::nice(kNiceness);
   const auto wasm = read_all(STDIN_FILENO, kCodeBytesMax);
   if (!wasm) return report(wasm.error().message);
   const auto engine = Engine::create({.instances_max = 1,
@@ -247,7 +254,7 @@ int run_compiler(std::span<char* const> arguments) {
                                       .has_epochs = std::string_view(arguments[5]) == "1"});
   if (!engine) return report(engine.error().message);
   if ((*engine)->fingerprint() != fingerprint) return report("the server's engine is another one");
-  const auto code = (*engine)->compile(*wasm, is_baseline ? Tier::baseline : Tier::optimized);
+  const auto code = (*engine)->compile(*wasm, *tier);
   if (!code) return report(code.error().message);
   const auto written = write_all(STDOUT_FILENO, *code);
   if (!written) return report(written.error().message);

@@ -220,7 +220,7 @@ Engine::~Engine() {
 }
 
 Result<fb_engine*> Engine::engine_of(Tier tier) const {
-  if (tier == Tier::optimized) return engine_;
+  if (tier != Tier::baseline) return engine_;
   if (fb_engine* engine = baseline_.load(std::memory_order_acquire)) return engine;
   const std::lock_guard lock(baseline_mutex_);
   if (baseline_ == nullptr) baseline_ = TRY(make_engine(options_, Tier::baseline));
@@ -232,7 +232,8 @@ Result<std::vector<std::uint8_t>> Engine::compile(std::span<const std::uint8_t> 
   fb_engine* engine = TRY(engine_of(tier));
   BridgeBytes code;
   BridgeBytes error;
-  const bool is_compiled = fb_compile(engine, wasm.data(), wasm.size(), code.out(), error.out());
+  const auto compile = tier == Tier::scratch ? fb_snapshot_compile : fb_compile;
+  const bool is_compiled = compile(engine, wasm.data(), wasm.size(), code.out(), error.out());
   // A compiler leaves tens of MiB and more in the allocator's arenas.
   if (wasm.size() > kTrimmedArtifactBytes) malloc_trim(0);
   if (!is_compiled) return fail("{}", error.text());

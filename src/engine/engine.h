@@ -57,7 +57,8 @@ class Engine {
   // Programs in memory now.
   [[nodiscard]] std::uint32_t programs_loaded() const { return programs_->load(); }
 
-  // Validates and compiles an artifact. Takes milliseconds to seconds and all cores. The baseline
+  // Validates and compiles an artifact, or to Tier::scratch what a SnapshotBuild asks for. Takes
+  // milliseconds to seconds and all cores. The baseline
   // compiler refuses some artifacts that the optimizing one takes.
   [[nodiscard]] Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm,
                                                           Tier tier = Tier::optimized) const;

@@ -12,7 +12,15 @@
 namespace funcd::engine {
 
 std::string_view name_of(Tier tier) {
-  return tier == Tier::baseline ? "baseline" : "optimized";
+  switch (tier) {
+    case Tier::baseline:
+      return "baseline";
+    case Tier::optimized:
+      return "optimized";
+    case Tier::scratch:
+      return "scratch";
+  }
+  return "";
 }
 
 namespace {

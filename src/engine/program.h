@@ -32,6 +32,7 @@ enum class ProgramKind : std::uint8_t {
 enum class Tier : std::uint8_t {
   baseline,   // in one pass: a fraction of the time, for code that runs slower
   optimized,  // takes up to seconds, gives the best
+  scratch,    // of no program: for the runs that lead to a snapshot
 };
 [[nodiscard]] std::string_view name_of(Tier tier);  // "baseline"
 

@@ -1,9 +1,8 @@
 #include "engine/snapshot.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -73,11 +72,25 @@ RunOutput run_blocking(const Program& program, const char* entry, Resumption res
 }
 
 Result<SnapshotBuild> SnapshotBuild::create(const Engine& engine,
-                                            std::span<const std::uint8_t> wasm, WarmUp warm_up) {
+                                            std::span<const std::uint8_t> wasm, WarmUp warm_up,
+                                            const CompileScratch& compile) {
   BridgeBytes error;
-  fb_snapshot* snapshot = fb_snapshot_new(engine.engine_, wasm.data(), wasm.size(),
-                                          warm_up == WarmUp::one_call, error.out());
-  malloc_trim(0);  // as Engine::compile()
+  std::unique_ptr<fb_snapshot_plan, decltype(&fb_snapshot_plan_delete)> plan(
+      fb_snapshot_plan_new(wasm.data(), wasm.size(), warm_up == WarmUp::one_call, error.out()),
+      &fb_snapshot_plan_delete);
+  if (plan == nullptr) return fail("{}", error.text());
+  BridgeBytes build;
+  BridgeBytes plain;
+  fb_snapshot_plan_take(plan.get(), build.out(), plain.out());
+  const auto code_of = [&](const BridgeBytes& bytes) -> Result<std::vector<std::uint8_t>> {
+    if (bytes.bytes().empty()) return {};
+    return compile ? compile(bytes.bytes()) : engine.compile(bytes.bytes(), Tier::scratch);
+  };
+  const auto build_code = TRY(code_of(build));
+  const auto plain_code = TRY(code_of(plain));
+  fb_snapshot* snapshot =
+      fb_snapshot_new(engine.engine_, plan.release(), build_code.data(), build_code.size(),
+                      plain_code.data(), plain_code.size(), error.out());
   if (snapshot == nullptr) return fail("{}", error.text());
   return SnapshotBuild(snapshot, *engine.ticker_);
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,11 +65,15 @@ struct RunOutput {
 // thread-safe; its engine outlives it.
 class SnapshotBuild {
  public:
-  // Takes the time of a quick compilation. An error says why there can be no snapshot: "it has no
-  // names of functions; build it without -ldflags=-s, ...".
+  // Compiles to Tier::scratch; empty: the engine does, on the calling thread.
+  using CompileScratch =
+      std::function<Result<std::vector<std::uint8_t>>(std::span<const std::uint8_t> wasm)>;
+  // Takes the time of one or two quick compilations. An error says why there can be no snapshot: "it
+  // has no names of functions; build it without -ldflags=-s, ...".
   [[nodiscard]] static Result<SnapshotBuild> create(const Engine& engine,
                                                     std::span<const std::uint8_t> wasm,
-                                                    WarmUp warm_up);
+                                                    WarmUp warm_up,
+                                                    const CompileScratch& compile = nullptr);
   ~SnapshotBuild();
   SnapshotBuild(SnapshotBuild&& other) noexcept;
   SnapshotBuild& operator=(SnapshotBuild&& other) = delete;

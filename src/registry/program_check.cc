@@ -29,6 +29,26 @@ Result<ContractKind> contract_of(const engine::Program& program, ContractKind wa
   }
 }
 
+// What a sidecar says to a contract that has no use for it would be taken for done.
+Result<> check_sections(ContractKind contract, const ProgramWanted& wanted) {
+  const Manifest& manifest = wanted.manifest;
+  const bool is_component = contract == ContractKind::wasi_http;
+  if (is_component && (manifest.request_schema || manifest.response_schema)) {
+    return fail("is a component, which gets and gives bodies as they are; remove {} from {}.toml",
+                manifest.request_schema ? "[request] schema" : "[response] schema",
+                wanted.function);
+  }
+  if (is_component && !manifest.input.empty()) {
+    return fail("is a component, which gets no DATA; remove [input] from {}.toml",
+                wanted.function);
+  }
+  if (contract != ContractKind::wws && manifest.kv_namespace) {
+    return fail("has no store: [kv] is for contract 'wws'; name that, or remove [kv] from {}.toml",
+                wanted.function);
+  }
+  return {};
+}
+
 // Only what the standard lets answer again may have to.
 Result<> check_reuse(const engine::Program& program, const ProgramWanted& wanted) {
   if (wanted.manifest.reuse <= 1 || program.answers_again()) return {};
@@ -78,12 +98,7 @@ Result<ContractKind> check_program(const engine::Engine& engine, const engine::P
     return fail("is no reactor, which exports _initialize and handle and no _start; {}",
                 exports_of(program));
   }
-  if (contract == ContractKind::wasi_http &&
-      (manifest.request_schema || manifest.response_schema)) {
-    return fail("is a component, which gets and gives bodies as they are; remove {} from {}.toml",
-                manifest.request_schema ? "[request] schema" : "[response] schema",
-                wanted.function);
-  }
+  TRY(check_sections(contract, wanted));
   if (program.kind() == engine::ProgramKind::module) {
     TRY(check_entry_point(program,
                           wanted.is_reactor ? engine::kReactorEntry : engine::kCommandEntry));

@@ -33,6 +33,20 @@ TEST_F(RegistryTest, AComponentIsServedUnderItsContract) {
   EXPECT_THAT(state_of("checked"), HasSubstr("remove [request] schema from checked.toml"));
 }
 
+TEST_F(RegistryTest, WhatASidecarSaysToAnotherContractIsAnError) {
+  folder_.write("data.wasm", component(engine::http_component("")));
+  folder_.write("data.toml", "[input]\nname = \"ada\"\n");
+  folder_.write("store.wasm", command(1));
+  folder_.write("store.toml", "[kv]\nnamespace = \"ours\"\n");
+  folder_.write("worker.wasm", command(1));
+  folder_.write("worker.toml", "contract = \"wws\"\n[kv]\nnamespace = \"ours\"\n");
+  build();
+  EXPECT_EQ(state_of("data"),
+            "failed: data.wasm: is a component, which gets no DATA; remove [input] from data.toml");
+  EXPECT_THAT(state_of("store"), HasSubstr("[kv] is for contract 'wws'; name that, or remove"));
+  EXPECT_EQ(state_of("worker"), "live");
+}
+
 TEST_F(RegistryTest, AModuleIsNoComponentAndSendsNothing) {
   folder_.write("hello.wasm", command(1));
   folder_.write("hello.toml", "contract = \"wasi-http\"\n");

@@ -188,7 +188,11 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   const engine::Engine& engine = loader_.engine();
   const auto warm_up =
       order.manifest.snapshot.is_warm ? engine::WarmUp::one_call : engine::WarmUp::none;
-  const auto build = engine::SnapshotBuild::create(engine, order.artifact, warm_up);
+  const auto compile_scratch = [this, &order](std::span<const std::uint8_t> wasm) {
+    return compile(wasm, engine::Tier::scratch, order.stop);
+  };
+  const auto build =
+      engine::SnapshotBuild::create(engine, order.artifact, warm_up, compile_scratch);
   if (!build) return Made{nullptr, build.error().message};
   if (engine::is_component(order.artifact)) return make_component(order, *build);
 
@@ -205,7 +209,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
     if (order.is_reactor && call == "_initialize") return fail("{}", why);
     return Made{nullptr, std::move(why)};
   }
-  const auto code = compile(order, *build, left.asked);
+  const auto code = code_of(order, *build, left.asked);
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(engine.load(*code, engine::FileAccess::none));
 
@@ -236,7 +240,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make_component(const Order& order,
     return Made{nullptr, fmt::format("its {} (GET {}) fails: {}", build.last_call(),
                                      request.path_with_query, left.failure)};
   }
-  const auto code = compile(order, build, {});
+  const auto code = code_of(order, build, {});
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(loader_.engine().load(*code, engine::FileAccess::none));
   request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
@@ -247,12 +251,18 @@ Result<SnapshotMaker::Made> SnapshotMaker::make_component(const Order& order,
 }
 
 // The code of what starts from what the build has left.
-Result<std::vector<std::uint8_t>> SnapshotMaker::compile(const Order& order,
+Result<std::vector<std::uint8_t>> SnapshotMaker::code_of(const Order& order,
                                                          const engine::SnapshotBuild& build,
                                                          const engine::Asked& asked) {
   const auto wasm = TRY(build.module(asked));
-  if (!compile_elsewhere_) return loader_.engine().compile(wasm);
-  return compile_elsewhere_(wasm, engine::Tier::optimized, order.stop);
+  return compile(wasm, engine::Tier::optimized, order.stop);
+}
+
+Result<std::vector<std::uint8_t>> SnapshotMaker::compile(std::span<const std::uint8_t> wasm,
+                                                         engine::Tier tier,
+                                                         const std::stop_token& stop) const {
+  if (!compile_elsewhere_) return loader_.engine().compile(wasm, tier);
+  return compile_elsewhere_(wasm, tier, stop);
 }
 
 Result<SnapshotMaker::Made> SnapshotMaker::keep(const Order& order,

@@ -21,8 +21,8 @@ namespace funcd::registry {
 // what that left in memory, and uses it only when a run from there prints what a plain one does.
 class SnapshotMaker {
  public:
-  // `loader` outlives this. `compile_elsewhere` compiles what starts from a snapshot; empty: the
-  // thread that calls make() does.
+  // `loader` outlives this. `compile_elsewhere` compiles what the build runs, and what starts from
+  // the snapshot; empty: the thread that calls make() does.
   explicit SnapshotMaker(ProgramLoader& loader, Compile compile_elsewhere = nullptr)
       : loader_(loader), compile_elsewhere_(std::move(compile_elsewhere)) {}
 
@@ -48,9 +48,12 @@ class SnapshotMaker {
 
  private:
   [[nodiscard]] Result<Made> make_component(const Order& order, const engine::SnapshotBuild& build);
-  [[nodiscard]] Result<std::vector<std::uint8_t>> compile(const Order& order,
+  [[nodiscard]] Result<std::vector<std::uint8_t>> code_of(const Order& order,
                                                           const engine::SnapshotBuild& build,
                                                           const engine::Asked& asked);
+  [[nodiscard]] Result<std::vector<std::uint8_t>> compile(std::span<const std::uint8_t> wasm,
+                                                          engine::Tier tier,
+                                                          const std::stop_token& stop) const;
   [[nodiscard]] Result<Made> keep(const Order& order, std::span<const std::uint8_t> code);
 
   ProgramLoader& loader_;

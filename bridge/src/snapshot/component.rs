@@ -44,19 +44,9 @@ pub struct ComponentBuild {
 }
 
 impl ComponentBuild {
-    pub fn new(engine: &BridgeEngine, wasm: &[u8], is_warm: bool) -> Result<ComponentBuild> {
-        if !is_warm {
-            bail!(
-                "it is a component, which runs nothing before its first request; with warm = true \
-                 it starts from what a warm-up request leaves"
-            );
-        }
-        if is_concurrent(wasm) {
-            bail!("it is a component of WASI 0.3; those of wasi:http 0.2 can be warmed up");
-        }
-        check(wasm)?;
-        let (_, instrumented) = Wizer::new().instrument_component(wasm)?;
-        let component = engine.scratches.compile_component(engine.host, &instrumented)?;
+    /// Of a component, and the code of what `instrumented` has made of it.
+    pub fn new(engine: &BridgeEngine, wasm: Vec<u8>, code: &[u8]) -> Result<ComponentBuild> {
+        let component = engine.scratches.load_component(engine.host, code)?;
         if !matches!(component.role, Role::Http2(_)) {
             bail!(
                 "of components, those that export wasi:http/incoming-handler 0.2 can be warmed up"
@@ -64,7 +54,7 @@ impl ComponentBuild {
         }
         let engine_of_it = component.pre.engine().clone();
         let program = Program::new(engine_of_it, engine.host, Code::Component(component));
-        Ok(ComponentBuild { wasm: wasm.to_vec(), program, remains: Mutex::default() })
+        Ok(ComponentBuild { wasm, program, remains: Mutex::default() })
     }
 
     /// Keeps what a request has left that has been answered.
@@ -105,6 +95,22 @@ impl ComponentBuild {
         };
         finish(&rewritten?, &asked)
     }
+}
+
+/// The component that answers as this one does, and whose memories and globals can be read.
+pub fn instrumented(wasm: &[u8], is_warm: bool) -> Result<Vec<u8>> {
+    if !is_warm {
+        bail!(
+            "it is a component, which runs nothing before its first request; with warm = true it \
+             starts from what a warm-up request leaves"
+        );
+    }
+    if is_concurrent(wasm) {
+        bail!("it is a component of WASI 0.3; those of wasi:http 0.2 can be warmed up");
+    }
+    check(wasm)?;
+    let (_, instrumented) = Wizer::new().instrument_component(wasm)?;
+    Ok(instrumented)
 }
 
 /// Refuses what wizer takes for granted that no component has.
