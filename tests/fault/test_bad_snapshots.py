@@ -1,9 +1,13 @@
 """Reactors whose start, warm-up or snapshot goes wrong: what is served instead, and what is said."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from funcd import guests
 from funcd.guests import assemble
+from funcd.waiting import is_sanitized
 
 OK = b'{"ok":true}'
 WARM = "[snapshot]\nwarm = true\n"
@@ -81,6 +85,24 @@ def test_what_cannot_start_is_not_served(server, name):
 def test_the_others_notice_nothing(server):
     assert server.admin("/v1/functions/good").json["snapshot"]["used"]
     assert server.get("/good").body == OK
+
+
+def memory_peak_mib(server) -> float:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) / 1024
+
+
+@pytest.mark.skipif(is_sanitized(), reason="sanitizers have more memory of their own")
+def test_what_a_compiler_needs_it_does_not_take_from_the_server(folder, start):
+    """A reactor is compiled for its build first: in another process, which ends at its limit."""
+    server = start(config='[compile]\nmemory = "64MiB"\n')
+    before = memory_peak_mib(server)
+    # The baseline compiler knows no tail calls, and the other one no bounds for one function.
+    additions = "local.get 0 i32.add local.tee 0 " * 200_000
+    folder.put("f", reactor(extra=f"""(func $loop (result i32) return_call $loop)
+        (func (param i32) (result i32) local.get 0 {additions})"""))
+    assert "compile.memory" in server.wait_state("f", "failed")["error"]
+    assert memory_peak_mib(server) < before + 40
 
 
 def test_a_bad_start_leaves_the_old_revision(folder, start):
