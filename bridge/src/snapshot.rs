@@ -78,15 +78,7 @@ impl Scratch {
         }
     }
 
-    fn load(&self, code: &[u8]) -> Result<InstancePre<Guest>> {
-        // SAFETY: the caller of fb_snapshot_new answers for the code.
-        let module = unsafe { wasmtime::Module::deserialize(&self.engine, code) }?;
-        self.linker.instantiate_pre(&module)
-    }
-
-    fn load_component(&self, code: &[u8]) -> Result<Component> {
-        // SAFETY: as above.
-        let component = unsafe { wasm_component::Component::deserialize(&self.engine, code) }?;
+    fn link_component(&self, component: &wasm_component::Component) -> Result<Component> {
         let linker = match self.components.get() {
             Some(linker) => linker,
             None => {
@@ -94,7 +86,7 @@ impl Scratch {
                 self.components.get_or_init(|| linker)
             }
         };
-        Component::new(linker, &component)
+        Component::new(linker, component)
     }
 }
 
@@ -124,19 +116,29 @@ impl Scratches {
 
     // Code of one is refused by the other before anything of it is used.
     fn load(&self, host: &'static Host, code: &[u8]) -> Result<InstancePre<Guest>> {
-        self.with_either(host, |scratch| scratch.load(code))
+        let (scratch, module) = self.with_either(host, |scratch| {
+            // SAFETY: the caller of fb_snapshot_new answers for the code.
+            Ok((scratch, unsafe { wasmtime::Module::deserialize(&scratch.engine, code) }?))
+        })?;
+        scratch.linker.instantiate_pre(&module)
     }
 
     fn load_component(&self, host: &'static Host, code: &[u8]) -> Result<Component> {
-        self.with_either(host, |scratch| scratch.load_component(code))
+        let (scratch, component) = self.with_either(host, |scratch| {
+            // SAFETY: as above.
+            let component =
+                unsafe { wasm_component::Component::deserialize(&scratch.engine, code) };
+            Ok((scratch, component?))
+        })?;
+        scratch.link_component(&component)
     }
 
-    fn with_either<T>(
-        &self,
+    fn with_either<'a, T>(
+        &'a self,
         host: &'static Host,
-        ask: impl Fn(&Scratch) -> Result<T>,
+        ask: impl Fn(&'a Scratch) -> Result<T>,
     ) -> Result<T> {
-        let with = |cell: &OnceLock<Option<Scratch>>, strategy| {
+        let with = |cell: &'a OnceLock<Option<Scratch>>, strategy| {
             cell.get_or_init(|| Scratch::new(host, strategy, self.stack_bytes).ok())
                 .as_ref()
                 .ok_or_else(|| Error::msg("no engine for snapshots can be made"))

@@ -140,7 +140,12 @@ SourceFlags::SourceFlags(CLI::App& verb, Waiting waiting)
   verb.add_flag("--json", is_json_, "print JSON");
   if (waiting == Waiting::none) return;
   verb.add_flag("--wait", is_waiting_, "wait until the server at --admin has it live");
-  verb.add_option("--timeout", timeout_, "how long to wait (default: 60s)")->type_name("DURATION");
+  verb.add_option("--timeout", timeout_, "how long to wait (default: 60s)")
+      ->type_name("DURATION")
+      ->check([](const std::string& text) {
+        const auto duration = registry::parse_duration(text);
+        return duration ? "" : duration.error().message;
+      });
 }
 
 Result<SourceFlags::Opened> SourceFlags::open(server::Config config) const {
@@ -179,9 +184,7 @@ Result<> SourceFlags::wait(const server::Config& config, const std::string& name
                            const source::Deployments::Change& change,
                            const std::string& failure_before) const {
   if (!is_waiting_) return {};
-  const auto timeout = registry::parse_duration(timeout_);
-  if (!timeout) return fail("--timeout: {}", timeout.error().message);
-  const TimePoint deadline = Clock::now() + *timeout;
+  const TimePoint deadline = Clock::now() + TRY(registry::parse_duration(timeout_));
   TimePoint refresh_at = Clock::now();
   const source::DeployedRevision& revision = change.revision;
   const auto name_of_canary = [&name](std::uint64_t number) {

@@ -68,8 +68,8 @@ class SnapshotBuild {
   // Compiles to Tier::scratch; empty: the engine does, on the calling thread.
   using CompileScratch =
       std::function<Result<std::vector<std::uint8_t>>(std::span<const std::uint8_t> wasm)>;
-  // Takes the time of one or two quick compilations. An error says why there can be no snapshot: "it
-  // has no names of functions; build it without -ldflags=-s, ...".
+  // Takes the time of one or two quick compilations. An error says why there can be no snapshot:
+  // "it has no names of functions; build it without -ldflags=-s, ...".
   [[nodiscard]] static Result<SnapshotBuild> create(const Engine& engine,
                                                     std::span<const std::uint8_t> wasm,
                                                     WarmUp warm_up,

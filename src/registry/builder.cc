@@ -108,6 +108,12 @@ RevisionBuilder::IfMissing Registry::Builder::if_missing(Record::Stage stage) co
   return options_.baseline == Baseline::allowed ? IfMissing::compile_baseline : IfMissing::tell;
 }
 
+RevisionBuilder::Order::SnapshotsBy Registry::Builder::snapshots_by(Record::Stage stage) const {
+  using SnapshotsBy = RevisionBuilder::Order::SnapshotsBy;
+  if (stage != Record::Stage::compile) return SnapshotsBy::nobody;
+  return is_compiling_elsewhere_ ? SnapshotsBy::others : SnapshotsBy::this_thread;
+}
+
 void Registry::Builder::build(Record& record, const std::optional<RevisionBuilder::Code>& code) {
   const Record::Stage stage = record.stage;
   dequeue(record);
@@ -118,21 +124,19 @@ void Registry::Builder::build(Record& record, const std::optional<RevisionBuilde
   }
   if (!settle_route(record)) return;
   const TimePoint begin = Clock::now();
-  const RevisionBuilder::Order order{
-      .candidate = *record.candidate,
-      .sidecar = *record.sidecar,
-      .real_folder = real_folder_,
-      .function = record.function,
-      .live = record.lost.empty() ? record.live : nullptr,
-      .live_key = record.live_key,
-      .failed_key = record.failed_key,
-      .siblings = siblings_of(record),
-      .proof = proof_of(record),
-      .if_missing = if_missing(stage),
-      .code = code,
-      .snapshots_by = is_compiling_elsewhere_ ? RevisionBuilder::Order::SnapshotsBy::others
-                                              : RevisionBuilder::Order::SnapshotsBy::this_thread,
-      .snapshot = record.snapshot ? &*record.snapshot : nullptr};
+  const RevisionBuilder::Order order{.candidate = *record.candidate,
+                                     .sidecar = *record.sidecar,
+                                     .real_folder = real_folder_,
+                                     .function = record.function,
+                                     .live = record.lost.empty() ? record.live : nullptr,
+                                     .live_key = record.live_key,
+                                     .failed_key = record.failed_key,
+                                     .siblings = siblings_of(record),
+                                     .proof = proof_of(record),
+                                     .if_missing = if_missing(stage),
+                                     .code = code,
+                                     .snapshots_by = snapshots_by(stage),
+                                     .snapshot = record.snapshot ? &*record.snapshot : nullptr};
   auto outcome = revisions_.build(order);
   if (outcome.kind == RevisionBuilder::Outcome::Kind::outdated) return;
   if (outcome.kind == RevisionBuilder::Outcome::Kind::must_compile &&
@@ -159,9 +163,20 @@ bool Registry::Builder::settle_route(Record& record) {
   }
   const auto rivals = wanted_.find(shape);
   const bool is_second = (rivals != wanted_.end() && *rivals->second.begin() < name) ||
-                         has_rival_on_trial(name, shape);
+                         has_rival_under_way(name, shape);
   if (is_second) deferred_.insert(name);
   return !is_second;
+}
+
+bool Registry::Builder::has_rival_under_way(const std::string& name,
+                                            const std::string& shape) const {
+  return std::any_of(trials_.begin(), trials_.lower_bound(name),
+                     [&shape](const auto& each) { return each.second.shape == shape; }) ||
+         std::any_of(awaiting_.begin(), awaiting_.lower_bound(name),
+                     [this, &shape](const std::string& other) {
+                       const Record& record = records_.at(other);
+                       return record.is_awaiting() && wanted_shape(record) == shape;
+                     });
 }
 
 // Whether no other function has the route; else this one is told.
@@ -186,7 +201,7 @@ bool Registry::Builder::take_route(Record& record, const std::string& shape,
 bool Registry::Builder::release_deferred() {
   const auto released = std::erase_if(deferred_, [this](const std::string& name) {
     Record& record = records_.at(name);
-    if (has_rival_on_trial(name, wanted_shape(record))) return false;
+    if (has_rival_under_way(name, wanted_shape(record))) return false;
     enqueue(record, Record::Stage::check);
     return true;
   });

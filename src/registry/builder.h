@@ -67,10 +67,11 @@ class Registry::Builder {
   void settle_awaiting(Record& record, const CompileLane::Done& done, engine::Tier tier);
   void optimize(Record& record, const CompileLane::Done& done);
   void await_snapshot(Record& record, const RevisionBuilder::Outcome& outcome);
+  void abandon_snapshot(Record& record);
   void end_snapshot(Record& record);
   void take_snapshots();
   void drop_unwanted_code();
-  [[nodiscard]] bool is_awaiting() const;
+  [[nodiscard]] bool is_awaiting();
   void wake() const;
 
   // builder_smoke.cc: revisions that are built, and go live once they have answered as they should.
@@ -85,8 +86,6 @@ class Registry::Builder {
   void take_tried();
   void conclude_trial(Record& record, Trial trial, const Result<>& answer);
   [[nodiscard]] bool is_on_trial(const std::string& name, const std::string& key) const;
-  // Whether a function that comes before it by name is on trial for that route.
-  [[nodiscard]] bool has_rival_on_trial(const std::string& name, const std::string& shape) const;
   // builder_memory.cc: which programs are in memory, and what is known of those that are not.
   void read_proofs();
   void keep_proofs();
@@ -112,7 +111,11 @@ class Registry::Builder {
   void work();
   void build(Record& record, const std::optional<RevisionBuilder::Code>& code = std::nullopt);
   [[nodiscard]] RevisionBuilder::IfMissing if_missing(Record::Stage stage) const;
+  [[nodiscard]] RevisionBuilder::Order::SnapshotsBy snapshots_by(Record::Stage stage) const;
   [[nodiscard]] bool settle_route(Record& record);
+  // Whether a function that comes before it by name is on its way to that route: waits for what
+  // others make, or is on trial.
+  [[nodiscard]] bool has_rival_under_way(const std::string& name, const std::string& shape) const;
   [[nodiscard]] bool take_route(Record& record, const std::string& shape, const std::string& route);
   [[nodiscard]] bool release_deferred();
   void conclude(Record& record, RevisionBuilder::Outcome outcome, Duration elapsed);
@@ -154,6 +157,7 @@ class Registry::Builder {
   std::map<std::string, std::set<std::string>> wanted_;  // shapes of routes, by whom in the queue
   std::set<std::string> in_conflict_;                    // failed for another's route
   std::set<std::string> deferred_;       // wait for another function that wants the same route
+  std::set<std::string> awaiting_;       // have waited for what others make, and may still do
   std::map<std::string, Trial> trials_;  // by function
   std::set<std::string> canaries_;       // names of those that lie in the source
   std::vector<std::string> excluded_;

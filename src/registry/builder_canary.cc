@@ -78,7 +78,7 @@ bool Registry::Builder::is_kept_for_function(const Record& record) const {
   if (!record.is_canary() || !record.is_paired) return false;
   const Record* beside = function_of(record);
   return beside != nullptr &&
-         (beside->stage != Record::Stage::idle || !beside->awaited_digest.empty() ||
+         (beside->stage != Record::Stage::idle || beside->is_awaiting() ||
           trials_.contains(beside->candidate->name) || deferred_.contains(beside->candidate->name));
 }
 

@@ -11,12 +11,14 @@ namespace funcd::registry {
 // The function goes on once a lane has done its part; until then nothing changes for it.
 void Registry::Builder::await_elsewhere(Record& record, const RevisionBuilder::Outcome& outcome) {
   end_trial(record.candidate->name);
+  awaiting_.insert(record.candidate->name);
   record.dependencies = outcome.dependencies;
   record.is_transient = false;
 }
 
 void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcome& outcome) {
   await_elsewhere(record, outcome);
+  abandon_snapshot(record);
   record.awaited_digest = outcome.digest;
   record.awaited_key = outcome.key;
   // What is too large for the baseline compiler on this thread is not for one on another; what it
@@ -31,10 +33,10 @@ void Registry::Builder::await_code(Record& record, const RevisionBuilder::Outcom
 // What is under way goes on, where it is the same once more.
 void Registry::Builder::await_snapshot(Record& record, const RevisionBuilder::Outcome& outcome) {
   await_elsewhere(record, outcome);
-  if (record.awaited_snapshot == outcome.snapshot_digest) return;
-  record.awaited_snapshot = outcome.snapshot_digest;
+  if (record.awaited_snapshot == outcome.key) return;
+  record.awaited_snapshot = outcome.key;
   snapshot_lane_.add({.name = record.candidate->name,
-                      .digest = outcome.snapshot_digest,
+                      .key = outcome.key,
                       .path = record.candidate->wasm.path,
                       .artifact_bytes = outcome.artifact_bytes,
                       .artifact_digest = outcome.digest,
@@ -43,25 +45,30 @@ void Registry::Builder::await_snapshot(Record& record, const RevisionBuilder::Ou
                       .is_reactor = outcome.proof.artifact.is_reactor});
 }
 
-void Registry::Builder::end_snapshot(Record& record) {
+void Registry::Builder::abandon_snapshot(Record& record) {
   if (!record.awaited_snapshot.empty()) snapshot_lane_.drop(record.candidate->name);
   record.awaited_snapshot.clear();
+}
+
+void Registry::Builder::end_snapshot(Record& record) {
+  abandon_snapshot(record);
   record.snapshot.reset();
 }
 
 void Registry::Builder::take_snapshots() {
   for (SnapshotLane::Done& done : snapshot_lane_.take()) {
     Record& record = records_.at(done.name);
-    if (record.awaited_snapshot != done.snapshot.digest) continue;
+    if (record.awaited_snapshot != done.snapshot.key) continue;
     record.awaited_snapshot.clear();
-    if (!done.is_found) {
+    // What has come meanwhile is in the queue, or waits for another.
+    const bool is_newest = record.stage == Record::Stage::idle && !deferred_.contains(done.name);
+    if (done.is_found) {
+      record.snapshot = std::move(done.snapshot);
+      if (is_newest) enqueue(record, Record::Stage::check);
+    } else if (is_newest) {
       record.is_transient = true;
       reject(record, fmt::format("{}.wasm: {}", done.name, done.snapshot.made.error().message));
-      continue;
     }
-    record.snapshot = std::move(done.snapshot);
-    // What has come meanwhile is in the queue.
-    if (record.stage == Record::Stage::idle) enqueue(record, Record::Stage::check);
   }
 }
 
@@ -140,11 +147,10 @@ void Registry::Builder::drop_unwanted_code() {
   optimized_lane_.keep_only(wanted);
 }
 
-bool Registry::Builder::is_awaiting() const {
-  return std::any_of(records_.begin(), records_.end(), [](const auto& entry) {
-    const Record& record = entry.second;
-    return !record.awaited_digest.empty() || !record.awaited_snapshot.empty();
-  });
+bool Registry::Builder::is_awaiting() {
+  std::erase_if(awaiting_,
+                [this](const std::string& name) { return !records_.at(name).is_awaiting(); });
+  return !awaiting_.empty();
 }
 
 void Registry::Builder::wake() const {

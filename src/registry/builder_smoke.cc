@@ -69,10 +69,4 @@ bool Registry::Builder::is_on_trial(const std::string& name, const std::string& 
   return trial != trials_.end() && trial->second.outcome.key == key;
 }
 
-bool Registry::Builder::has_rival_on_trial(const std::string& name,
-                                           const std::string& shape) const {
-  return std::any_of(trials_.begin(), trials_.lower_bound(name),
-                     [&shape](const auto& each) { return each.second.shape == shape; });
-}
-
 }  // namespace funcd::registry

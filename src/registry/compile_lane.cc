@@ -68,7 +68,7 @@ void CompileLane::run(const std::stop_token& stop) {
   });
   while (const auto turn = next(stop)) {
     const Artifact artifact = read(turn->job);
-    if (settle(compile(*turn, artifact), artifact)) on_done_();
+    if (settle(*turn, compile(*turn, artifact), artifact)) on_done_();
   }
 }
 
@@ -104,17 +104,20 @@ CompileLane::Done CompileLane::compile(const Turn& turn, const Artifact& artifac
           .is_found = false};
 }
 
-// Whether there is something to take. What was stopped to make way waits again.
-bool CompileLane::settle(Done done, const Artifact& artifact) {
+// Whether there is something to take. What was stopped to make way waits again, and so does what
+// was added again with another path after those of the turn were tried.
+bool CompileLane::settle(const Turn& turn, Done done, const Artifact& artifact) {
   Job job;
   {
     const std::lock_guard lock(mutex_);
     const bool has_made_way = running_->stop.stop_requested() && !done.code && artifact != nullptr;
+    const bool is_elsewhere =
+        artifact == nullptr && running_->job.paths.size() > turn.job.paths.size();
     const bool is_dropped = running_->is_dropped;
     job = std::move(running_->job);
     running_.reset();
     if (is_dropped) return false;
-    if (!has_made_way) {
+    if (!has_made_way && !is_elsewhere) {
       done_.push_back(std::move(done));
       return true;
     }

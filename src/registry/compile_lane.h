@@ -72,7 +72,7 @@ class CompileLane {
   [[nodiscard]] std::optional<Turn> next(const std::stop_token& stop);
   [[nodiscard]] Artifact read(const Job& job) const;
   [[nodiscard]] Done compile(const Turn& turn, const Artifact& artifact) const;
-  [[nodiscard]] bool settle(Done done, const Artifact& artifact);
+  [[nodiscard]] bool settle(const Turn& turn, Done done, const Artifact& artifact);
   void enqueue(Job job);
 
   const engine::Tier tier_;

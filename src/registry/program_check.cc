@@ -39,8 +39,7 @@ Result<> check_sections(ContractKind contract, const ProgramWanted& wanted) {
                 wanted.function);
   }
   if (is_component && !manifest.input.empty()) {
-    return fail("is a component, which gets no DATA; remove [input] from {}.toml",
-                wanted.function);
+    return fail("is a component, which gets no DATA; remove [input] from {}.toml", wanted.function);
   }
   if (contract != ContractKind::wws && manifest.kv_namespace) {
     return fail("has no store: [kv] is for contract 'wws'; name that, or remove [kv] from {}.toml",

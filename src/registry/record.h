@@ -53,9 +53,13 @@ struct Record {
   std::string awaited_digest;
   engine::Tier awaited_tier = engine::Tier::optimized;
   std::string awaited_key;  // of the attempt, as failed_key
-  // The snapshot that another thread makes for it, "" for none, and the one that it has made.
+  // The key of the attempt for which another thread makes a snapshot, "" for none, and what has
+  // come of that.
   std::string awaited_snapshot;
   std::optional<MadeSnapshot> snapshot;
+  [[nodiscard]] bool is_awaiting() const {
+    return !awaited_digest.empty() || !awaited_snapshot.empty();
+  }
 
   // The attempt that is to come.
   enum class Stage : std::uint8_t { idle, check, compile };

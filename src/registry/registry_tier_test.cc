@@ -186,6 +186,75 @@ TEST_F(RegistryTierTest, FunctionThatIsGoneEndsItsSnapshot) {
   EXPECT_TRUE(registry_->status().is_first_scan_done);
 }
 
+TEST_F(RegistryTierTest, SnapshotIsMadeWhereThereIsNoBaseline) {
+  options_.baseline = Baseline::never;
+  folder_.write("a.wasm", reactor(1));
+  start();
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return registry_->status().is_first_scan_done; }));
+  ASSERT_TRUE(serves("/a", reactor(1)));
+  EXPECT_TRUE(snapshot_at("/a").is_used);
+  EXPECT_EQ(compiled_, 2);
+}
+
+TEST_F(RegistryTierTest, WithoutSnapshotAndBaselineItWaitsForOptimizedCode) {
+  options_.baseline = Baseline::never;
+  folder_.write("a.wasm", command(1));
+  folder_.write("a.toml", "[snapshot]\nstart = true\n");
+  start();
+  run_lanes();
+  ASSERT_TRUE(eventually([&] { return serves("/a", command(1)); }));
+  EXPECT_THAT(snapshot_at("/a").reason, HasSubstr("of commands, those of Go"));
+  EXPECT_EQ(compiled_, 1);
+}
+
+// With other limits another may come of it.
+TEST_F(RegistryTierTest, NewSidecarEndsTheSnapshotOfTheOldOne) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", reactor(1));
+  folder_.write("a.toml", "[limits]\nmemory = \"1MiB\"\n");
+  start();
+  run_lanes();
+  compiled_.wait(0);
+  is_compiler_stuck_ = false;
+  folder_.write("a.toml", "[limits]\nmemory = \"2MiB\"\n");
+  ASSERT_TRUE(eventually([&] { return serves("/a", reactor(1)); }));
+  EXPECT_TRUE(snapshot_at("/a").is_used);
+  EXPECT_EQ(stopped_, 1);
+}
+
+TEST_F(RegistryTierTest, RouteIsKeptForWhoWaitsForASnapshot) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", reactor(1));
+  folder_.write("a.toml", "route = \"/x\"\n");
+  folder_.write("b.wasm", command(1));
+  folder_.write("b.toml", "route = \"/x\"\n");
+  start();
+  run_lanes();
+  compiled_.wait(0);
+  folder_.write("c.wasm", command(1));
+  ASSERT_TRUE(eventually([&] { return serves("/c", command(1)); }));
+  EXPECT_EQ(digest_at("/x"), "");
+  folder_.remove("a.wasm");
+  EXPECT_TRUE(eventually([&] { return serves("/x", command(1)); }));
+}
+
+TEST_F(RegistryTierTest, CanaryStaysUntilTheSnapshotOfItsFunctionIsThere) {
+  folder_.write("hello.wasm", command(1));
+  folder_.write("hello@2.wasm", command(2));
+  folder_.write("hello@2.toml", "[canary]\nweight = \"5%\"\n");
+  start_and_wait();
+  is_compiler_stuck_ = true;
+  run_lanes();
+  folder_.write("hello.wasm", reactor(1));
+  folder_.remove("hello@2.wasm");
+  folder_.remove("hello@2.toml");
+  ASSERT_TRUE(eventually([&] { return state_of("hello") == "building"; }));
+  folder_.write("c.wasm", command(1));
+  ASSERT_TRUE(eventually([&] { return serves("/c", command(1)); }));
+  EXPECT_NE(registry_->catalog()->match("GET", "/hello").canary, nullptr);
+}
+
 TEST_F(RegistryTierTest, SnapshotThatCannotBeCompiledIsTriedOnce) {
   is_compiler_broken_ = true;
   folder_.write("a.wasm", reactor(1));

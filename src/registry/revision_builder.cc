@@ -156,8 +156,8 @@ RevisionBuilder::Outcome RevisionBuilder::build(const Order& order) {
     return failed(Error{fmt::format("{}.wasm: {}", order.candidate.name, found.error().message)});
   }
   if (found->program == nullptr) {
-    outcome.kind = outcome.snapshot_digest.empty() ? Outcome::Kind::must_compile
-                                                   : Outcome::Kind::must_snapshot;
+    outcome.kind =
+        found->must_snapshot ? Outcome::Kind::must_snapshot : Outcome::Kind::must_compile;
     return outcome;
   }
   const auto contract = check_program(loader_.engine(), *found->program,
@@ -310,7 +310,7 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_program(const Order& order,
   return Found{TRY(find_plain(order, parts, outcome)), parts.code(), {}};
 }
 
-// What has come of the snapshot; nothing when it has to be made and must not.
+// What has come of the snapshot; nothing when it has to be made and must not be here.
 Result<std::optional<SnapshotMaker::Made>> RevisionBuilder::find_made(
     const Order& order, const SnapshotMaker::Order& wanted, const CodeName& code,
     Outcome& outcome) {
@@ -318,18 +318,14 @@ Result<std::optional<SnapshotMaker::Made>> RevisionBuilder::find_made(
   if (code.files != engine::FileAccess::none) {
     return Made{nullptr, "folders that are mounted are opened at the start; remove [[mounts]]"};
   }
-  if (order.snapshot != nullptr && order.snapshot->digest == code.digest) {
+  if (order.snapshot != nullptr && order.snapshot->key == outcome.key) {
     outcome.is_from_cache = false;
     if (!order.snapshot->made) return fail(order.snapshot->made.error());
     return *order.snapshot->made;
   }
   if (auto program = loader_.load_cached(code)) return Made{std::move(program), {}};
-  if (order.if_missing == IfMissing::tell) return std::nullopt;
+  if (order.snapshots_by != Order::SnapshotsBy::this_thread) return std::nullopt;
   outcome.is_from_cache = false;
-  if (order.snapshots_by == Order::SnapshotsBy::others) {
-    outcome.snapshot_digest = code.digest;
-    return std::nullopt;
-  }
   return TRY(SnapshotMaker(loader_).make(wanted));
 }
 
@@ -344,7 +340,11 @@ Result<RevisionBuilder::Found> RevisionBuilder::find_snapshot(const Order& order
                                     .is_reactor = parts.is_reactor};
   CodeName code{.digest = SnapshotMaker::digest_of(wanted), .files = parts.files()};
   auto found = TRY(find_made(order, wanted, code, outcome));
-  if (!found) return Found{};
+  if (!found) {
+    Found nothing;
+    nothing.must_snapshot = order.snapshots_by == Order::SnapshotsBy::others;
+    return nothing;
+  }
   SnapshotMaker::Made made = std::move(*found);
   const std::uint64_t limit = order.sidecar.manifest->limits.memory_bytes;
   if (made.program != nullptr && made.program->memory_bytes_min() > limit) {

@@ -63,8 +63,8 @@ class RevisionBuilder {
     const Proof* proof = nullptr;
     IfMissing if_missing = IfMissing::compile;
     std::optional<Code> code = std::nullopt;
-    // Who makes a snapshot that is not at hand.
-    enum class SnapshotsBy : std::uint8_t { this_thread, others };
+    // Who makes a snapshot that is not at hand; where nobody does, the outcome is must_compile.
+    enum class SnapshotsBy : std::uint8_t { nobody, this_thread, others };
     SnapshotsBy snapshots_by = SnapshotsBy::this_thread;
     const MadeSnapshot* snapshot = nullptr;  // what others have made; may be null
   };
@@ -75,7 +75,7 @@ class RevisionBuilder {
       same_as_live,    // nothing that matters has changed
       same_as_failed,  // nor has what failed; its error stands
       must_compile,    // there is no code of it; `digest` names the artifact
-      must_snapshot,   // nor a snapshot; `snapshot_digest` names it
+      must_snapshot,   // nor a snapshot, which others are to make
       outdated,        // the artifact is newer than the look that has found it: the next look's
       failed,          // `error`
     };
@@ -84,8 +84,7 @@ class RevisionBuilder {
     std::string error;          // names the file: "hello.wasm: ..."
     bool is_transient = false;  // of an error: the system's, which may pass without a change here
     std::string digest;         // of the artifact, once it was read
-    std::string snapshot_digest;
-    std::string key;  // names all that went into it; "" when it was not all read
+    std::string key;            // names all that went into it; "" when it was not all read
     std::uint64_t artifact_bytes = 0;
     bool is_from_cache = false;           // no compiler ran
     bool is_refused_by_baseline = false;  // which compiler cannot make code of it
@@ -117,10 +116,11 @@ class RevisionBuilder {
   void take_proof(const Order& order, Parts& parts, Outcome& outcome);
   void make_revision(const Order& order, Parts& parts, Outcome& outcome,
                      std::shared_ptr<LazyProgram> program);
-  struct Found {  // what runs; `program` is null when it has to be made and must not
+  struct Found {  // what runs; `program` is null when it has to be made and must not be here
     std::shared_ptr<const engine::Program> program;
     CodeName code;
     SnapshotUse snapshot;
+    bool must_snapshot = false;
   };
   [[nodiscard]] Result<Found> find_program(const Order& order, const Parts& parts,
                                            Outcome& outcome);

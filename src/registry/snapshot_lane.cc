@@ -71,7 +71,7 @@ SnapshotLane::Done SnapshotLane::make(const Job& job, const std::stop_token& sto
   const auto artifact = read_file(job.path, artifact_bytes_max_);
   if (!artifact || sha256_hex(*artifact) != job.artifact_digest) {
     return {.name = job.name,
-            .snapshot = {job.digest, fail("has changed while it waited for its snapshot")},
+            .snapshot = {job.key, fail("has changed while it waited for its snapshot")},
             .is_found = false};
   }
   auto made = maker_.make({.function = job.function,
@@ -80,7 +80,7 @@ SnapshotLane::Done SnapshotLane::make(const Job& job, const std::stop_token& sto
                            .manifest = job.manifest,
                            .is_reactor = job.is_reactor,
                            .stop = stop});
-  return {.name = job.name, .snapshot = {job.digest, std::move(made)}};
+  return {.name = job.name, .snapshot = {job.key, std::move(made)}};
 }
 
 }  // namespace funcd::registry

@@ -21,9 +21,9 @@ namespace funcd::registry {
 class SnapshotLane {
  public:
   struct Job {
-    std::string name;    // of the record, "hello@2" of a canary; each has one job at a time
-    std::string digest;  // SnapshotMaker::digest_of the rest
-    std::string path;    // of the artifact. Another may lie there by the time that it is read
+    std::string name;  // of the record, "hello@2" of a canary; each has one job at a time
+    std::string key;   // as MadeSnapshot's
+    std::string path;  // of the artifact. Another may lie there by the time that it is read
     std::uint64_t artifact_bytes = 0;
     std::string artifact_digest;
     std::string function;  // the guest's first argument

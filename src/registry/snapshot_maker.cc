@@ -23,6 +23,8 @@ using engine::RunInput;
 using engine::RunOutput;
 using SnapshotRun = engine::Task::SnapshotRun;
 
+// A reason that nobody asks for any more.
+constexpr std::string_view kStopped = "it was stopped";
 // Of what a run says on stderr, in a reason.
 constexpr std::size_t kLineBytesMax = 200;
 // Of a program that prints something else each time: how many plain runs are looked at, how long
@@ -213,7 +215,8 @@ Result<SnapshotMaker::Made> SnapshotMaker::make(const Order& order) {
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(engine.load(*code, engine::FileAccess::none));
 
-  const auto difference_for = [&](RunInput request) {
+  const auto difference_for = [&](RunInput request) -> std::string {
+    if (order.stop.stop_requested()) return std::string(kStopped);
     request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
     const char* entry = order.is_reactor ? engine::kReactorEntry : engine::kCommandEntry;
     return difference(*build, program, entry, request);
@@ -243,6 +246,7 @@ Result<SnapshotMaker::Made> SnapshotMaker::make_component(const Order& order,
   const auto code = code_of(order, build, {});
   if (!code) return Made{nullptr, code.error().message};
   const auto program = TRY(loader_.engine().load(*code, engine::FileAccess::none));
+  if (order.stop.stop_requested()) return Made{nullptr, std::string(kStopped)};
   request.timeout = std::min(order.manifest.limits.timeout, request.timeout);
   if (auto why = difference(build, program, request); !why.empty()) {
     return Made{nullptr, std::move(why)};

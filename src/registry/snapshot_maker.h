@@ -32,7 +32,7 @@ class SnapshotMaker {
     const std::string& digest;
     const Manifest& manifest;
     bool is_reactor = false;
-    std::stop_token stop = {};  // of a compiler elsewhere
+    std::stop_token stop = {};  // of compilers elsewhere, and of further runs
   };
 
   // Names a snapshot in the cache of compiled code: all that went into it.
@@ -60,9 +60,9 @@ class SnapshotMaker {
   const Compile compile_elsewhere_;
 };
 
-// A snapshot and what has come of it.
+// What has come of a snapshot.
 struct MadeSnapshot {
-  std::string digest;  // SnapshotMaker::digest_of
+  std::string key;  // of the revision, RevisionBuilder::Outcome's: with its limits it was made
   Result<SnapshotMaker::Made> made;
 };
 

@@ -67,6 +67,7 @@ def test_wrong_usage_is_2(arguments, tmp_path):
     (["serve", "--check", "--listen", "bad"], "--listen: address 'bad'"),
     (["serve", "--check", "--errors", "foo"], "--errors: expected one of precise"),
     (["check", "a.wasm", "--limits-timeout", "5x"], "--limits-timeout: "),
+    (["deploy", "a.wasm", "--wait", "--timeout", "5x"], "--timeout: "),
     (["status", "--admin", "nonsense"], "--admin: address 'nonsense'"),
     (["logs", "hello", "--admin", "nonsense"], "--admin: address 'nonsense'"),
     (["invoke", "hello", "--admin", "nonsense"], "--admin: address 'nonsense'"),

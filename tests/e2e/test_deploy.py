@@ -191,6 +191,7 @@ def test_what_is_refused_says_why_and_changes_nothing(target):
     assert "hello.wasm: not a WebAssembly module" in done.stderr
     done = target.deploy("hello.wasm", version(2), sidecar="rouet = 1\n", code=1)
     assert "unknown key 'rouet'" in done.stderr
+    target.deploy("hello.wasm", version(2), "--timeout", "5x", code=2)
     assert len(target.revisions("hello")) == 1
     # What only the server can tell, it tells the one who waits.
     done = target.deploy("hello.wasm", version(2), code=1,
