@@ -184,8 +184,7 @@ const auto kOptions = std::to_array<Option>({
     {"ceilings.concurrency", "the highest concurrency a sidecar may ask for",
      Count32Field{MEMBER(ceilings.concurrency), 1, kAny32}},
 
-    {"compile.timeout",
-     "how long the compiler may take for one function, where it gets a processor",
+    {"compile.timeout", "how long the compiler may take for one function",
      DurationField{MEMBER(compiler.timeout)}},
     {"compile.memory", "memory that the compiler may take for one function",
      BytesField{MEMBER(compiler.memory_bytes), 64 * kMiB, 64 * kGiB}},
