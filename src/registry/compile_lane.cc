@@ -26,20 +26,19 @@ CompileLane::CompileLane(engine::Tier tier, Compile compile, std::uint64_t artif
       artifact_bytes_max_(artifact_bytes_max),
       on_done_(std::move(on_done)) {}
 
-void CompileLane::add(Job job) {
+void CompileLane::add(const Job& job) {
   const std::lock_guard lock(mutex_);
   if (running_ && running_->job.digest == job.digest && !running_->stop.stop_requested()) {
     merge(running_->job, job);
     return;
   }
   if (running_ && running_->job.purpose > job.purpose) running_->stop.request_stop();
-  enqueue(std::move(job));
+  enqueue(job);
   changed_.notify_all();
 }
 
-void CompileLane::enqueue(Job job) {
-  std::string digest = job.digest;
-  const auto [waiting, is_new] = waiting_.try_emplace(std::move(digest), std::move(job));
+void CompileLane::enqueue(const Job& job) {
+  const auto [waiting, is_new] = waiting_.try_emplace(job.digest, job);
   if (!is_new) merge(waiting->second, job);
 }
 
@@ -125,7 +124,7 @@ bool CompileLane::settle(const Turn& turn, Done done, const Artifact& artifact) 
   job.artifact = nullptr;
   if (read(job) == nullptr) job.artifact = artifact;
   const std::lock_guard lock(mutex_);
-  enqueue(std::move(job));
+  enqueue(job);
   return false;
 }
 

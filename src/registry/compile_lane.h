@@ -49,7 +49,7 @@ class CompileLane {
               std::function<void()> on_done);
 
   // What is compiled only to be better makes way for what is to go live, and is begun again later.
-  void add(Job job);
+  void add(const Job& job);
   // Nobody waits for any other than these digests: of the rest nothing is, or goes on being,
   // compiled.
   void keep_only(const std::set<std::string_view>& digests);
@@ -73,7 +73,7 @@ class CompileLane {
   [[nodiscard]] Artifact read(const Job& job) const;
   [[nodiscard]] Done compile(const Turn& turn, const Artifact& artifact) const;
   [[nodiscard]] bool settle(const Turn& turn, Done done, const Artifact& artifact);
-  void enqueue(Job job);
+  void enqueue(const Job& job);
 
   const engine::Tier tier_;
   const Compile compile_;
