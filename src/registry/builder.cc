@@ -67,9 +67,10 @@ Result<> Registry::Builder::run(const std::stop_token& stop) {
       continue;
     }
     drop_unwanted_code();
+    forget_settled();
     settle_canaries();
     if (is_dirty_ || !is_first_scan_done_) publish();
-    if (!is_first_scan_done_ && !is_awaiting() && trials_.empty()) {
+    if (!is_first_scan_done_ && awaiting_.empty() && trials_.empty()) {
       is_first_scan_done_ = true;
       board_.finish_first_scan();
       tell_change();

@@ -71,7 +71,7 @@ class Registry::Builder {
   void end_snapshot(Record& record);
   void take_snapshots();
   void drop_unwanted_code();
-  [[nodiscard]] bool is_awaiting();
+  void forget_settled();
   void wake() const;
 
   // builder_smoke.cc: revisions that are built, and go live once they have answered as they should.

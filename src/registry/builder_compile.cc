@@ -147,10 +147,9 @@ void Registry::Builder::drop_unwanted_code() {
   optimized_lane_.keep_only(wanted);
 }
 
-bool Registry::Builder::is_awaiting() {
+void Registry::Builder::forget_settled() {
   std::erase_if(awaiting_,
                 [this](const std::string& name) { return !records_.at(name).is_awaiting(); });
-  return !awaiting_.empty();
 }
 
 void Registry::Builder::wake() const {
