@@ -4,8 +4,10 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/file.h"
 
@@ -69,7 +71,13 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path, int busy_ms
                 raw == nullptr ? "no memory" : sqlite3_errmsg(raw));
   }
   sqlite3_busy_timeout(raw, busy_ms);
-  TRY(database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
+  // Of two that do this first at once, SQLite tells one that the file is locked without waiting.
+  const TimePoint deadline = Clock::now() + std::chrono::milliseconds(busy_ms);
+  while (sqlite3_exec(raw, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr) != SQLITE_OK) {
+    if (sqlite3_errcode(raw) != SQLITE_BUSY || Clock::now() >= deadline) return failure_of(raw);
+    sqlite3_sleep(1);
+  }
+  TRY(database.run("PRAGMA synchronous = FULL"));
   return database;
 }
 
