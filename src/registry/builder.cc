@@ -251,7 +251,10 @@ void Registry::Builder::conclude(Record& record, RevisionBuilder::Outcome outcom
 void Registry::Builder::accept(Record& record, Trial passed) {
   const std::string& name = record.candidate->name;
   RevisionBuilder::Outcome& outcome = passed.outcome;
-  if (record.live) owners_.erase(record.live_shape);
+  if (record.live) {
+    owners_.erase(record.live_shape);
+    is_code_superseded_ = true;
+  }
   record.live = std::move(outcome.revision);
   record.live_key = std::move(outcome.key);
   record.proof = std::move(outcome.proof);
@@ -315,6 +318,7 @@ void Registry::Builder::remove(Record& record, std::string_view reason) {
   end_snapshot(record);
   deferred_.erase(name);
   canaries_.erase(name);
+  is_code_superseded_ = true;
   if (record.live) {
     is_dirty_ = true;
     log::info("function.removed", {{"function", name}, {"reason", reason}});
@@ -358,6 +362,7 @@ void Registry::Builder::enqueue(Record& record, Record::Stage stage) {
   dequeue(record);
   const std::string& name = record.candidate->name;
   record.stage = stage;
+  is_code_superseded_ |= !record.awaited_digest.empty();
   record.awaited_digest.clear();
   record.queued_bytes = record.candidate->wasm.stamp.bytes;
   record.queued_shape = wanted_shape(record);

@@ -157,6 +157,7 @@ class Registry::Builder {
   std::map<std::string, std::set<std::string>> wanted_;  // shapes of routes, by whom in the queue
   std::set<std::string> in_conflict_;                    // failed for another's route
   std::set<std::string> deferred_;       // wait for another function that wants the same route
+  bool is_code_superseded_ = false;      // what a lane compiles may be of use to nobody
   std::set<std::string> awaiting_;       // have waited for what others make, and may still do
   std::map<std::string, Trial> trials_;  // by function
   std::set<std::string> canaries_;       // names of those that lie in the source

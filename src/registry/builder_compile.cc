@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -135,7 +136,7 @@ void Registry::Builder::optimize(Record& record, const CompileLane::Done& done) 
 
 // Once nothing is in the queue that would say what it waits for.
 void Registry::Builder::drop_unwanted_code() {
-  if (baseline_lane_.is_idle() && optimized_lane_.is_idle()) return;
+  if (!std::exchange(is_code_superseded_, false)) return;
   std::set<std::string_view> wanted;
   for (const auto& [name, record] : records_) {
     if (!record.awaited_digest.empty()) wanted.insert(record.awaited_digest);

@@ -50,11 +50,6 @@ void CompileLane::keep_only(const std::set<std::string_view>& digests) {
   running_->stop.request_stop();
 }
 
-bool CompileLane::is_idle() const {
-  const std::lock_guard lock(mutex_);
-  return waiting_.empty() && !running_;
-}
-
 std::vector<CompileLane::Done> CompileLane::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(done_, {});

@@ -53,7 +53,6 @@ class CompileLane {
   // Nobody waits for any other than these digests: of the rest nothing is, or goes on being,
   // compiled.
   void keep_only(const std::set<std::string_view>& digests);
-  [[nodiscard]] bool is_idle() const;
   // What is done since the last call.
   [[nodiscard]] std::vector<Done> take();
 
@@ -80,7 +79,7 @@ class CompileLane {
   const std::uint64_t artifact_bytes_max_;
   const std::function<void()> on_done_;
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, Job> waiting_;  // by digest
   struct Running {

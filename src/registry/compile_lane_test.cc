@@ -147,7 +147,9 @@ TEST_F(CompileLaneTest, WhatIsCompiledIsNotAddedAgain) {
   EXPECT_TRUE(lane_.take().empty());
   run();
   EXPECT_THAT(take(1), ElementsAre("slow"));
-  EXPECT_TRUE(lane_.is_idle());
+  lane_.add(job("larger, so that it comes last"));
+  EXPECT_THAT(take(1), ElementsAre("larger, so that it comes last"));
+  EXPECT_THAT(begun(), ElementsAre("slow", "slow", "larger, so that it comes last"));
 }
 
 TEST_F(CompileLaneTest, WhatNobodyWaitsForEnds) {

@@ -138,6 +138,30 @@ TEST_F(RegistryTierTest, NewArtifactTakesThePlaceOfOneThatWaits) {
   EXPECT_TRUE(serves("/a", command(2)));
 }
 
+TEST_F(RegistryTierTest, WhatIsReplacedIsNotOptimizedToItsEnd) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", command(1));
+  start_and_wait();
+  run_lanes();
+  compiled_.wait(0);
+  is_compiler_stuck_ = false;
+  folder_.write("a.wasm", command(2));
+  ASSERT_TRUE(
+      eventually([&] { return serves("/a", command(2)) && tier_at("/a") == Tier::optimized; }));
+  EXPECT_EQ(stopped_, 1);
+}
+
+TEST_F(RegistryTierTest, WhatIsGoneIsNotCompiledToItsEnd) {
+  is_compiler_stuck_ = true;
+  folder_.write("a.wasm", command_with_tail_call());
+  start();
+  run_lanes();
+  compiled_.wait(0);
+  folder_.remove("a.wasm");
+  stopped_.wait(0);
+  EXPECT_TRUE(eventually([&] { return state_of("a").empty(); }));
+}
+
 TEST_F(RegistryTierTest, SnapshotIsWaitedFor) {
   folder_.write("a.wasm", reactor(1));
   start();
